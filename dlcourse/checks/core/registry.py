@@ -1,0 +1,83 @@
+"""Finding exercises: a generated index says which unit holds a name, so that one unit is imported.
+
+``python -m dlcourse.checks.core.registry`` writes the index anew.
+"""
+
+import difflib
+import json
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from dlcourse.checks.core.exercise import Exercise, Question, Unit
+
+FOLDER = Path(__file__).resolve().parents[1]
+INDEX = FOLDER / "index.json"
+
+
+class UnknownExercise(ValueError):
+    """No exercise, or no unit, has this name."""
+
+
+@cache
+def index() -> dict[str, list[str]]:
+    """The names of exercises and questions by unit, from the generated file."""
+    return json.loads(INDEX.read_text("utf8"))
+
+
+def units() -> list[str]:
+    """The slugs that have checks."""
+    return list(index())
+
+
+@cache
+def unit(slug: str) -> Unit:
+    """The exercises and questions of a unit; imports no other."""
+    if slug not in index():
+        raise UnknownExercise(_unknown("unit", slug, units()))
+    return load(slug)
+
+
+def find(name: str) -> Exercise:
+    """The exercise called ``name``, whatever its unit."""
+    for slug, names in index().items():
+        if name in names and name in unit(slug).exercises:
+            return unit(slug).exercises[name]
+    names = [n for slug in units() for n in unit(slug).exercises]
+    raise UnknownExercise(_unknown("exercise", name, names))
+
+
+def load(slug: str) -> Unit:
+    """A unit from its module, without the index."""
+    module = import_module(f"dlcourse.checks.{slug.replace('-', '_')}")
+    found = list(vars(module).values())
+    exercises = {e.name: e for e in found if isinstance(e, Exercise)}
+    for exercise in exercises.values():
+        exercise.slug = slug
+    questions = {q.name: q for q in found if isinstance(q, Question)}
+    return Unit(slug, exercises, questions)
+
+
+def make_index() -> dict[str, list[str]]:
+    """The index as the modules have it now; names that stand twice are a ``ValueError``."""
+    made: dict[str, list[str]] = {}
+    owner: dict[str, str] = {}
+    for path in sorted(FOLDER.glob("[a-z]*.py")):
+        slug = path.stem.replace("_", "-")
+        content = load(slug)
+        made[slug] = [*content.exercises, *content.questions]
+        for name in made[slug]:
+            if name in owner:
+                raise ValueError(f"{name} stands in {owner[name]} and in {slug}: rename one")
+            owner[name] = slug
+    return made
+
+
+def _unknown(what: str, name: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(name, names, n=1)
+    guess = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(names)}."
+    return f"No {what} is called {name!r}. {guess}"
+
+
+if __name__ == "__main__":
+    INDEX.write_text(json.dumps(make_index(), indent=1) + "\n", "utf8")
