@@ -105,7 +105,7 @@ class Exercise:
 
     def alternative(self, fn: Callable) -> Callable:
         """A right answer, written differently."""
-        self.alternatives[fn.__name__] = fn
+        self.alternatives[self._new(fn.__name__)] = fn
         return fn
 
     def mistake(self, hint: str, *, loses: tuple[str, ...] = ()) -> Callable[[Callable], Callable]:
@@ -114,10 +114,16 @@ class Exercise:
             raise ValueError(f"{self.name} has no part {sorted(unknown)}: it has {[*self.parts]}")
 
         def add(fn: Callable) -> Callable:
-            self.mistakes[fn.__name__] = Mistake(fn.__name__, fn, hint, loses or tuple(self.parts))
+            name = self._new(fn.__name__)
+            self.mistakes[name] = Mistake(name, fn, hint, loses or tuple(self.parts))
             return fn
 
         return add
+
+    def _new(self, name: str) -> str:
+        if name in self.alternatives or name in self.mistakes or name == "reference":
+            raise ValueError(f"{self.name} has an answer called {name!r} already: rename one")
+        return name
 
     # using ------------------------------------------------------------------
 

@@ -36,6 +36,8 @@ def test_contradictions_in_a_description_are_refused():
         linear_backward.mistake("hint", loses=("dy",))
     with pytest.raises(ValueError, match="exemplars are full, partial and typical"):
         Question("q", "Q", 2, 5, "rubric", {"full": ""}, ())
+    with pytest.raises(ValueError, match="has an answer called 'downhill' already"):
+        linear_backward.alternative(linear_backward.mistakes["downhill"].fn)
     bare = Exercise("e", "E", parts={"a": 1}, minutes=1, difficulty=1, outcomes=())
     with pytest.raises(ValueError, match="no answer is given"):
         bare.source()

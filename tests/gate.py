@@ -1,0 +1,95 @@
+"""Everything that gates, step after step: what `make test`, `make test-all` and `make check` run.
+
+All steps run even if one fails, so that one look shows everything; the table at the end says which,
+and how long each took.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from dlcourse.checks.core import registry
+
+PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+DLCOURSE = [sys.executable, "-m", "dlcourse.cli"]
+BOOK = ["jupyter-book", "build", ".", "-W", "-n", "--keep-going"]
+SITE_TESTS = ["tests/book/test_site.py"]  # they read the built pages
+
+
+def steps(slow: bool) -> dict[str, list[list[str]]]:
+    """Each step's name and its commands, in order; a step ends at its first failure."""
+    marks = "not browser and not network and not gpu" + ("" if slow else " and not slow")
+    slugs = registry.units()
+    return {
+        "lint": [["ruff", "check"], ["ruff", "format", "--check"]],
+        "types": [["mypy"]],
+        "unit tests": [[*PYTEST, "tests", "-m", marks, *(f"--ignore={t}" for t in SITE_TESTS)]],
+        "check matrix": [[*DLCOURSE, "verify", "--seeds", "100" if slow else "10"]],
+        "sheets regenerated": [
+            [*DLCOURSE, "sheets", "--out", "build/regenerated"],
+            ["diff", "-r", "build/regenerated", "exercises"],
+        ],
+        "sheets executed": [[*PYTEST, "--nbmake", "build/source"]],
+        "grading cycle": [[*DLCOURSE, "sample-class", slug, "-n", "20"] for slug in slugs],
+        "wheel": [["make", "wheel"]],
+        "book": [["rm", "-rf", "_build/html", "_build/.doctrees"], BOOK],
+        "site": [[*PYTEST, *SITE_TESTS, "-m", "not browser"]],
+        "browser": [[*PYTEST, "tests", "-m", "browser", "-rs"]],
+    }
+
+
+def steps_of_unit(slug: str) -> dict[str, list[list[str]]]:
+    """The inner loop of one unit: its files, its matrix, its sheet, its chapter."""
+    module = slug.replace("-", "_")
+    files = [f"solutions/{slug}.py", f"dlcourse/checks/{module}.py"]
+    return {
+        "lint": [["ruff", "check", *files], ["ruff", "format", "--check", *files]],
+        "check matrix": [
+            [sys.executable, "-m", "dlcourse.checks.core.registry"],
+            [*DLCOURSE, "verify", slug],
+        ],
+        "sheet": [
+            [*DLCOURSE, "sheets", slug],
+            [*PYTEST, "--nbmake", f"build/source/{slug}"],
+        ],
+        "chapter": [[*PYTEST, "tests/book/test_chapters.py"], BOOK],
+    }
+
+
+def run(commands: list[list[str]]) -> bool:
+    """Whether all commands succeed; what follows a failure is not run."""
+    return all(subprocess.run(command).returncode == 0 for command in commands)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--slow", action="store_true", help="with what takes minutes")
+    parser.add_argument("--slug", help="one unit only")
+    options = parser.parse_args()
+    os.chdir(Path(__file__).parents[1])
+    if options.slug is not None and options.slug not in registry.units():
+        known = ", ".join(registry.units())
+        print(f"No unit is called {options.slug!r}. Say for example: make check SLUG={known}")
+        return 1
+    todo = steps_of_unit(options.slug) if options.slug else steps(options.slow)
+    if not shutil.which("chromium"):
+        print("Chromium is missing; browser tests are skipped. Install: apt-get install chromium")
+    rows = []
+    for name, commands in todo.items():
+        print(f"\n== {name}", flush=True)
+        start = time.monotonic()
+        rows.append((name, run(commands), time.monotonic() - start))
+    print(f"\n{'step':<20} {'minutes':>8}")
+    for name, passed, seconds in [*rows, ("together", True, sum(r[2] for r in rows))]:
+        print(f"{name:<20} {seconds / 60:8.1f}{'' if passed else '  FAILED'}")
+    failed = sum(not passed for _, passed, _ in rows)
+    print(f"\nsteps: {len(rows) - failed} passed, {failed} failed")
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
