@@ -1,0 +1,57 @@
+"""What a check costs beside the answer it checks: ratios, measured in one run.
+
+``ask``: a check of a right answer against calling that answer on the same cases, deep copies and
+comparisons included. ``explain``: a check of a wrong answer, which tries every known mistake,
+against the check of a right one. Medians of many runs; smaller is better.
+"""
+
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from dlcourse.checks.core import registry
+from dlcourse.checks.core.exercise import Exercise
+
+README = Path(__file__).with_name("README.md")
+RUNS = 30
+
+
+def seconds(call: Callable[[], object]) -> float:
+    times = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def row(exercise: Exercise) -> str:
+    right = exercise.from_source()
+    wrong = exercise.from_source(next(iter(exercise.mistakes)))
+    cases = [c.args for c in exercise.draw(0) if "refuses" not in c.parts]
+    bare = seconds(lambda: [right(*args) for args in cases])
+    check = seconds(lambda: exercise.score(right))
+    explain = seconds(lambda: exercise.score(wrong))
+    ratios = f"{check / bare:.1f} | {explain / check:.1f}"
+    return f"| `{exercise.name}` | {1000 * check:.1f} | {ratios} |"
+
+
+def main() -> None:
+    exercises = [e for slug in registry.units() for e in registry.unit(slug).exercises.values()]
+    rows = [row(exercise) for exercise in exercises if exercise.of == "function"]
+    table = "\n".join(["| exercise | a check, ms | ask | explain |", "|---|---:|---:|---:|", *rows])
+    print(table)
+    where = f"{platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}"
+    README.write_text(
+        "# Benchmarks\n\nMade by `make bench`: ratios of one run; the times are only for scale.\n\n"
+        f"## checks.py\n\nOn {where}, one thread.\n\n{__doc__.strip()}\n\n{table}\n",
+        "utf8",
+    )
+
+
+if __name__ == "__main__":
+    main()
