@@ -93,6 +93,7 @@ check("neuron_forward", neuron_forward)
 #
 # </details>
 
+
 # %% role="solution" grade_id="perceptron_update"
 def perceptron_update(weight, bias, x, y):
     """Weights (inputs,) and bias after the perceptron has seen ``x`` with its label ``y``."""
@@ -132,6 +133,7 @@ check("perceptron_update", perceptron_update)
 # Write down the number of errors before you ask whether to stop.
 #
 # </details>
+
 
 # %% role="solution" grade_id="perceptron_fit"
 def perceptron_fit(x, y, max_epochs):
@@ -191,6 +193,7 @@ for name, inputs in {"four measurements": four, "bill length and depth": four[:,
 #
 # </details>
 
+
 # %% role="given" grade_id="colleagues_fit"
 def colleagues_fit(x, labels, epochs):
     """Weights and bias of a perceptron trained on ``x`` with labels 0 and 1. Something is wrong."""
@@ -207,6 +210,7 @@ is_chinstrap = (chinstrap == 1).astype(int)
 weight, bias = colleagues_fit(four, is_chinstrap, epochs=14)
 says_chinstrap = four @ weight + bias >= 0
 print(f"{is_chinstrap.sum()} of {len(four)} birds are Chinstraps; she finds {says_chinstrap.sum()}")
+
 
 # %% role="solution" grade_id="mended_fit"
 def mended_fit(x, labels, epochs):
@@ -250,6 +254,7 @@ check("mended_fit", mended_fit)
 # The line they describe, so also the margin, so also the bound.
 #
 # </details>
+
 
 # %% role="solution" grade_id="mistake_bound"
 def mistake_bound(x, y, weight, bias):
@@ -306,6 +311,7 @@ print(f"{errors.sum()} updates made; at most {bound:,.0f} by the bound of the we
 # Move one weight by 1e-6 up and down, and divide the difference of the losses by 2e-6.
 #
 # </details>
+
 
 # %% role="solution" grade_id="logistic_gradient"
 def logistic_gradient(x, y, weight, bias):
@@ -423,10 +429,3 @@ check("xor_network", xor_network)
 # and marks your answer.
 
 # %% [markdown] role="answer" grade_id="neuron_and_brain"
-# ### BEGIN SOLUTION
-# Both add up weighted inputs and answer only when the sum is large enough. But a nerve cell sends
-# spikes over time, where our unit sends one number and has no clock; and the dendrites of one cell
-# can already compute functions like XOR, which one threshold unit can't. So "an artificial brain
-# cell" promises too much: one real cell is closer to a small network, and a network of units is a
-# calculation inspired by cells, not a model of them.
-# ### END SOLUTION

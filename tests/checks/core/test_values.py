@@ -129,6 +129,12 @@ def test_tolerance_is_of_the_largest_entry():
     assert wrong(want + [0, 5e-4], want) is not None
 
 
+def test_nan_is_identical_to_nan_so_that_a_case_may_hold_it():
+    case = {"x": [np.array([1.0, np.nan])], "k": 3}
+    assert identical(plain(case), plain(case))
+    assert not identical(plain(case), plain({"x": [np.array([1.0, 2.0])], "k": 3}))
+
+
 def test_plain_values_are_copies():
     a = np.ones(2)
     kept = plain([a])
