@@ -107,6 +107,7 @@ site: $(STAMPS)/site
 	@echo "site: up to date"
 $(STAMPS)/site: $(BOOK) $(PACKAGE) $(STAMPS)/sheets $(STAMPS)/wheel
 	@echo "Building the site; chapters whose code or package changed are executed."
+	@rm -rf _build/html _build/.doctrees # a warm build after a failed one hides its warnings
 	@$(VENV)/bin/jupyter-book build . -W -n --keep-going
 	@touch $@
 

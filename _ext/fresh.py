@@ -1,0 +1,74 @@
+"""Execute a chapter again when something that it runs has changed, and for no other reason.
+
+The execution cache knows a notebook's code cells and kernelspec only, and Sphinx reads a page
+again only when its text changed. So neither sees a change in the package behind a chapter. Here the
+digest of what a chapter depends on becomes its kernelspec's display name while it is read: each
+state has a cache entry of its own, none is removed, and going back to an earlier state is a hit.
+
+A chapter depends on the modules of our package that its cells import (transitively), its recorded
+run, constraints.txt and the Python version. Not seen: imports by a computed name, other data files.
+"""
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from myst_nb.core.read import create_nb_reader
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+
+from dlcourse import closure
+
+DISPLAY_NAME = re.compile(r'("?display_name"?\s*:\s*)("[^"\n]*"|\'[^\'\n]*\'|[^\n,}]*)')
+MAGIC = re.compile(r"(?m)^(\s*)[%!?].*$")  # IPython's lines, which Python's parser refuses
+
+
+def key(env: Any, docname: str) -> str | None:
+    """A digest of all that decides what the chapter's cells print; None: nothing is executed."""
+    path = Path(env.doc2path(docname))
+    if path.suffix != ".md":  # a sheet, which isn't executed here
+        return None
+    text = path.read_text("utf-8")
+    reader = create_nb_reader(str(path), env.myst_config, env.mystnb_config, text)
+    if reader is None:  # Markdown without cells
+        return None
+    names: set[str] = set()
+    for cell in reader.read(text).cells:
+        if cell.cell_type == "code":
+            names |= closure.imported(MAGIC.sub(r"\1pass", cell.source), "")
+    root = Path(env.srcdir)
+    extra = root / "constraints.txt", root / "chapters" / "results" / f"{path.stem}.json"
+    code = closure.digest(names, [file for file in extra if file.is_file()])
+    return f"{code}-py{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def check_root(app: Sphinx) -> None:
+    if closure.ROOT != Path(app.srcdir).resolve():
+        raise ExtensionError(
+            f"the book lies in {app.srcdir}, but its dlcourse is imported from {closure.ROOT}: "
+            "install this clone's (pip install -e .), or chapters run other code than they show"
+        )
+
+
+def outdated(app: Sphinx, env: Any, added: set, changed: set, removed: set) -> list:
+    """The pages whose key changed since they were last read."""
+    old = getattr(env, "fresh_keys", {})
+    env.fresh_keys = {name: key(env, name) for name in env.found_docs}
+    return [
+        name for name, new in env.fresh_keys.items() if name not in added and new != old.get(name)
+    ]
+
+
+def stamp(app: Any, docname: str, source: list[str]) -> None:
+    if found := app.env.fresh_keys.get(docname):
+        source[0], n = DISPLAY_NAME.subn(rf'\g<1>"{found}"', source[0], count=1)
+        if not n:
+            raise ExtensionError(f"{docname}: the front matter's kernelspec has no display_name")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.connect("builder-inited", check_root)
+    app.connect("env-get-outdated", outdated)
+    app.connect("source-read", stamp)
+    return {"version": "1", "env_version": 1, "parallel_read_safe": True}

@@ -1,0 +1,92 @@
+"""What pages carry around their text: a sheet's links, descriptions; and the wheel beside them.
+
+A sheet can be opened in Colab or downloaded; a chapter can't, because the notebook behind it holds
+raw directives. Where the course lives comes from ``[project.urls]`` in pyproject.toml alone.
+"""
+
+import shutil
+import textwrap
+import tomllib
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.transforms import SphinxTransform
+
+COLAB = "https://colab.research.google.com/github/"
+
+
+def repository(root: Path) -> str:
+    """``owner/name`` of the course's repository."""
+    urls = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
+    return urls["Repository"].removesuffix("/").removeprefix("https://github.com/")
+
+
+class SheetLinks(SphinxTransform):
+    """Under a sheet's title: Colab, the notebook itself, the chapter it belongs to."""
+
+    default_priority = 400
+
+    def apply(self, **kwargs: Any) -> None:
+        docname = self.env.docname
+        if not docname.startswith("exercises/"):
+            return
+        slug = docname.rpartition("/")[2]
+        url = f"{COLAB}{repository(Path(self.env.srcdir))}/blob/main/{docname}.ipynb"
+        colab = nodes.reference("", "Open in Colab", refuri=url, internal=False)
+        notebook = addnodes.download_reference(
+            "", "Download the notebook", reftarget=f"/{docname}.ipynb", refdoc=docname
+        )
+        options = {"reftype": "doc", "refdomain": "std", "refexplicit": True, "refdoc": docname}
+        chapter = addnodes.pending_xref(
+            "",
+            nodes.inline("", "Read the chapter"),
+            reftarget=f"/chapters/{slug}",
+            refwarn=True,
+            **options,
+        )
+        items = (
+            nodes.list_item("", nodes.paragraph("", "", link))
+            for link in (colab, notebook, chapter)
+        )
+        bar = nodes.bullet_list("", *items, classes=["sheet-links"])
+        for section in self.document.findall(nodes.section):
+            section.insert(1, bar)
+            return
+
+
+def describe(app: Sphinx, page: str, template: str, context: dict, doctree: Any) -> None:
+    """The first paragraph as a page's description for search engines, where it gives none."""
+    if doctree is None or 'name="description"' in context.get("metatags", ""):
+        return
+    for paragraph in doctree.findall(nodes.paragraph):
+        text = " ".join(paragraph.astext().split())
+        if len(text) >= 40 and isinstance(paragraph.parent, nodes.section):
+            short = escape(textwrap.shorten(text, 160, placeholder=" …"), quote=True)
+            context["metatags"] = (
+                f'{context.get("metatags", "")}\n<meta name="description" content="{short}" />'
+            )
+            return
+
+
+def publish_wheel(app: Sphinx, error: Exception | None) -> None:
+    """Serve the wheel that sheets install, where it has been built."""
+    wheels = Path(app.srcdir) / "build" / "wheels"
+    if error is None and app.builder.format == "html":
+        for wheel in wheels.glob("*.whl"):
+            target = Path(app.outdir) / "wheels"
+            target.mkdir(exist_ok=True)
+            shutil.copy(wheel, target)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.add_config_value(
+        "comments_config", {}, ""
+    )  # Jupyter Book sets it, for an extension we drop
+    app.add_transform(SheetLinks)
+    app.connect("html-page-context", describe)
+    app.connect("build-finished", publish_wheel)
+    return {"version": "1", "parallel_read_safe": True}

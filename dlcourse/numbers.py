@@ -1,0 +1,47 @@
+"""The numbers in a chapter's prose: ``glue`` for a live run, ``recorded`` for a recorded one."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def _plain(value: Any) -> Any:
+    """NumPy scalars and arrays of one entry as Python's own; everything else as it is."""
+    return value.item() if getattr(value, "shape", None) == () else value
+
+
+def glue(**values: Any) -> None:
+    """Give each value to the text, as ``{glue:text}`` under its keyword, displaying nothing.
+
+    NumPy scalars become Python's: otherwise the page reads ``np.float64(0.89)``, or nothing at all
+    where a format is given. Strings stay as they are. Raises ValueError for an array, of which the
+    page would show a repr.
+    """
+    from myst_nb import glue as myst_glue  # in the book only: importing it costs a second
+
+    for name, value in values.items():
+        plain = _plain(value)
+        if not isinstance(plain, str | int | float):
+            raise ValueError(
+                f"glue({name}=…) takes a number or a string, not {type(value).__name__}: "
+                "say in the chapter how it is to be written"
+            )
+        myst_glue(name, plain, display=False)
+
+
+def recorded(slug: str) -> dict[str, Any]:
+    """The recorded run of a unit: ``chapters/results/<slug>.json``.
+
+    Looked for from the current directory upwards, so that it is found from the repository's root
+    and from a chapter's folder alike. Raises ValueError naming the command that makes it.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        path = folder / "chapters" / "results" / f"{slug}.json"
+        if path.is_file():
+            return json.loads(path.read_text("utf-8"))
+    module = slug.replace("-", "_")
+    raise ValueError(
+        f"chapters/results/{slug}.json is neither in {here} nor above it; "
+        f"`python -m dlcourse.recipes.{module}`, run from the repository's root, makes it"
+    )

@@ -1,0 +1,1 @@
+"""Programs one runs, ``python -m dlcourse.recipes.NAME``: longer trainings and recorded runs."""

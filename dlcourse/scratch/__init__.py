@@ -1,0 +1,1 @@
+"""Reference implementations in NumPy, each with its explicit backward pass. Imports numpy only."""

@@ -1,0 +1,120 @@
+"""The built pages in Chromium: no error, no request to elsewhere, nothing wider than a phone.
+
+Needs _build/html, and Chromium of the system.
+"""
+
+import functools
+import http.server
+import shutil
+import threading
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
+--disable-background-networking --disable-component-update --disable-sync""".split()
+LOOKS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    """The site, served on a free port."""
+    handler = functools.partial(Quiet, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("Chromium is missing: apt-get install chromium")
+    playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+    with playwright.sync_playwright() as tools:
+        browser = tools.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=LOOKS, ids=[f"{width}-{scheme}" for width, scheme in LOOKS])
+def tab(request, chromium):
+    """A page of the width and colour scheme asked for."""
+    width, scheme = request.param
+    context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    yield context.new_page()
+    context.close()
+
+
+def watched(tab, address: str) -> list[str]:
+    """Complaints about ``tab``, filled in while it is used."""
+    complaints: list[str] = []
+    note = complaints.append
+    tab.on("console", lambda m: note(f"console: {m.text}") if m.type == "error" else None)
+    tab.on("pageerror", lambda error: note(f"script: {error}"))
+    tab.on(
+        "request",
+        lambda r: note(f"elsewhere: {r.url}") if not r.url.startswith((address, "data:")) else None,
+    )
+    tab.on("response", lambda r: note(f"{r.status}: {r.url}") if r.status >= 400 else None)
+    return complaints
+
+
+def test_every_page_opens_without_errors_and_fits(tab, address, toc):
+    complaints = watched(tab, address)
+    for name in [*toc, "search", "genindex"]:
+        tab.goto(f"{address}{name}.html", wait_until="load")
+        wide = tab.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        if wide > 0:
+            complaints.append(f"{name} is {wide} px too wide")
+    assert not complaints
+
+
+def test_the_page_follows_the_readers_colour_scheme(chromium, address):
+    for scheme in ("light", "dark"):
+        tab = chromium.new_context(color_scheme=scheme).new_page()
+        tab.goto(f"{address}index.html")
+        assert tab.evaluate("document.documentElement.dataset.theme") == scheme
+        tab.context.close()
+
+
+def test_a_recall_question_is_answered_from_the_keyboard(chromium, address, toc):
+    tab = chromium.new_context().new_page()
+    tab.goto(f"{address}{next(name for name in toc if name.startswith('chapters/'))}.html")
+    fold = tab.locator(".recall details").first
+    why = fold.locator(".recall-why")
+    assert not why.is_visible()
+    fold.locator("summary").focus()
+    tab.keyboard.press("Enter")
+    assert why.is_visible()
+    assert why.inner_text().startswith(("Right.", "Wrong."))
+    tab.context.close()
+
+
+def test_search_finds_a_term_without_a_server_of_its_own(chromium, address):
+    tab = chromium.new_context().new_page()
+    complaints = watched(tab, address)
+    tab.goto(f"{address}search.html?q=perceptron")
+    tab.wait_for_selector("#search-results li a", timeout=10_000)
+    assert not complaints
+    tab.context.close()
+
+
+def test_icons_are_drawn_without_the_script_for_them(chromium, address):
+    tab = chromium.new_context().new_page()
+    tab.goto(f"{address}index.html")
+    drawn = "e => getComputedStyle(e, '::before').content"
+    for icon in tab.locator("i.fa-solid:visible").all():
+        assert icon.evaluate(drawn) not in ("none", "normal", '""')
+    assert tab.locator("i.fa-solid:visible").count()
+    assert not tab.locator("script[src*=fontawesome]").count()
+    tab.context.close()
