@@ -104,3 +104,9 @@ def test_a_missing_extra_file_is_named(package):
 
 def test_this_package_is_found():
     assert [path.name for path in closure(["dlcourse.closure"])] == ["__init__.py", "closure.py"]
+
+
+def test_a_data_set_depends_on_no_other_data_set():
+    """Else a new one would make every recorded run stale and every chapter run again."""
+    files = {path.name for path in closure(["dlcourse.data.penguins"])}
+    assert "penguins.py" in files and "mnist.py" not in files

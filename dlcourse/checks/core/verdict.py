@@ -79,7 +79,9 @@ class Verdict:
             "<li>" + "<br>".join(map(_escaped, failure.lines())) + "</li>"
             for failure in self.failures
         )
-        hints = "".join(f"<p style='margin:.4em 0 0'><b>Hint:</b> {_escaped(h)}</p>" for h in self.hints)
+        hints = "".join(
+            f"<p style='margin:.4em 0 0'><b>Hint:</b> {_escaped(h)}</p>" for h in self.hints
+        )
         return (
             f"<div class='dl-check' style='border-left:4px solid {colour};padding:.3em .8em'>"
             f"<b><span aria-hidden='true'>{mark}</span> {_escaped(self.headline)}</b>"
