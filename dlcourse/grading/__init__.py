@@ -1,0 +1,1 @@
+"""A class of notebooks through nbgrader: release, grade, feedback, report, export."""

@@ -1,0 +1,157 @@
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from nbgrader.api import Gradebook
+from rich.console import Console
+
+from dlcourse.grading.course import database
+from dlcourse.grading.errors import CourseError
+from dlcourse.grading.grade import Result, grade, summary, unreadable
+from dlcourse.grading.scores import graded_notebook, read
+
+from . import slips as broken
+
+RIGHT = ("solution", "warns", "precision", "edited-check", "no-metadata")
+FIRST_LOST = ("raises", "loop", "forged", "displayhook")
+EVERYTHING_LOST = ("redefined", "no-display")  # these changes reach all the checks that follow
+
+
+@pytest.mark.parametrize("student", RIGHT)
+def test_a_right_answer_keeps_its_points(slips, student):
+    assert slips.points[student] == slips.full
+
+
+@pytest.mark.parametrize("student", FIRST_LOST)
+def test_what_is_wrong_with_one_exercise_costs_that_one(slips, student):
+    lost = slips.full if student == "forged" else slips.first.points
+    assert slips.points[student] == slips.full - lost
+
+
+@pytest.mark.parametrize("student", EVERYTHING_LOST)
+def test_a_check_that_is_meddled_with_earns_nothing(slips, student):
+    assert slips.points[student] == 0
+
+
+def test_one_broken_submission_never_stops_the_class(slips):
+    graded = {row.student for row in slips.result.rows}
+    assert graded == set(broken.NOTEBOOKS) - {"dies"}
+    assert set(slips.result.failed) == {"dies", "wrong-name", *broken.NO_NOTEBOOKS}
+    assert not slips.result.ok
+
+
+@pytest.mark.parametrize(
+    "student, words",
+    [
+        ("dies", "its kernel died"),
+        ("not-json", "can't be read as JSON"),
+        ("utf-16", "can't be read as JSON"),
+        ("empty", "is empty"),
+        ("a-list", "no list of cells"),
+        ("no-cells", "no list of cells"),
+        ("old-format", "no list of cells"),
+        ("wrong-name", "Found: neurons (1).ipynb"),
+    ],
+)
+def test_the_reason_is_said_in_plain_words(slips, student, words):
+    why = slips.result.failed[student]
+    assert words in why and "Traceback" not in why
+
+
+def test_failures_are_in_the_summary_and_kept_for_the_report(slips):
+    console = Console(record=True, width=120, file=open(os.devnull, "w"))
+    with console.file:
+        console.print(summary(slips.result))
+    text = console.export_text()
+    assert "not-json" in text and "not graded: neurons.ipynb is not a notebook" in text
+    note = slips.home / "autograded" / "not-json" / "neurons.failed.txt"
+    assert note.read_text().strip() == slips.result.failed["not-json"]
+
+
+def test_the_environment_is_as_before(slips):
+    """nbgrader itself leaves NBGRADER_EXECUTION behind when a kernel dies."""
+    assert "NBGRADER_EXECUTION" not in os.environ and "DLCOURSE_SEED_FILE" not in os.environ
+
+
+@pytest.mark.parametrize("data", [b"{ broken", "dies"], ids=["not JSON", "kernel dies"])
+def test_a_broken_resubmission_keeps_the_earlier_grade_and_copy(slips, data):
+    path = slips.home / "submitted" / "solution" / "neurons" / "neurons.ipynb"
+    copy = graded_notebook("neurons", slips.home, "solution")
+    submitted, graded = path.read_bytes(), copy.read_bytes()
+    if data == "dies":
+        data = (slips.home / "submitted" / "dies" / "neurons" / "neurons.ipynb").read_bytes()
+    try:
+        path.write_bytes(data)
+        result = grade("neurons", slips.home, "solution")
+        assert list(result.failed) == ["solution"]
+        assert {r.student: r.automatic for r in result.rows}["solution"] == slips.full
+        assert copy.read_bytes() == graded
+        assert [p.name for p in copy.parents[1].iterdir() if p.is_dir()] == ["neurons"]
+    finally:
+        path.write_bytes(submitted)
+    assert grade("neurons", slips.home, "solution").ok  # and the note of the failure goes
+    assert not (copy.parents[1] / "neurons.failed.txt").exists()
+
+
+def test_a_copy_left_by_a_killed_run_comes_back(slips):
+    copy = graded_notebook("neurons", slips.home, "warns").parent
+    kept = copy.with_name(".neurons.before")
+    copy.rename(kept)
+    submission = slips.home / "submitted" / "warns" / "neurons" / "neurons.ipynb"
+    text = submission.read_text()
+    try:
+        submission.write_bytes((slips.home / "submitted/dies/neurons/neurons.ipynb").read_bytes())
+        assert not grade("neurons", slips.home, "warns").ok
+    finally:
+        submission.write_text(text)
+    assert copy.exists() and not kept.exists()
+    assert grade("neurons", slips.home, "warns").ok
+
+
+def test_a_written_answer_marked_by_hand_changes_the_total(slips):
+    def row():
+        return next(r for r in read("neurons", slips.home) if r.student == "precision")
+
+    before = row()
+    (question,) = before.questions
+    assert (before.to_be_graded, before.written, before.total) == (1, 0, slips.full)
+    with Gradebook(database(slips.home)) as gradebook:
+        mark = gradebook.find_grade(question, "neurons", "neurons", "precision")
+        mark.manual_score, mark.needs_manual_grade = 3, False
+        gradebook.db.commit()
+    after = row()
+    assert (after.to_be_graded, after.written, after.total) == (0, 3, slips.full + 3)
+
+
+def test_an_unknown_student_is_named_with_the_closest(slips):
+    with pytest.raises(CourseError, match="'lop' has submitted nothing.*Did you mean 'loop'"):
+        grade("neurons", slips.home, "lop")
+
+
+def test_a_class_without_submissions_is_told_where_they_go(slips, tmp_path):
+    shutil.copy(slips.home / "gradebook.db", tmp_path)
+    with pytest.raises(CourseError, match="submitted/STUDENT/neurons/neurons.ipynb"):
+        grade("neurons", tmp_path)
+
+
+def test_a_sheet_that_was_never_released_is_told_how(tmp_path):
+    with pytest.raises(CourseError, match="dlcourse release"):
+        grade("neurons", tmp_path)
+
+
+def test_progress_is_shown_where_a_console_is_given(slips):
+    console = Console(record=True, width=120, file=open(os.devnull, "w"))
+    with console.file:
+        grade("neurons", slips.home, "empty", console)
+    assert "empty: neurons.ipynb is empty." in console.export_text()
+
+
+def test_a_result_is_well_when_nobody_failed():
+    assert Result("x").ok and not Result("x", failed={"ada": "why"}).ok
+
+
+def test_deep_json_is_refused_not_crashed_on(tmp_path):
+    path = Path(tmp_path, "neurons.ipynb")
+    path.write_text("[" * 100_000)
+    assert "can't be read as JSON" in (unreadable(path) or "")
