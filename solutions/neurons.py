@@ -41,9 +41,9 @@
 # For example, `x = [[1, 2], [3, 1]]`, `weight = [2, -1]` and `bias = -1` give `score = [-1, 4]`
 # and `label = [-1, 1]`.
 #
-# <details><summary>Hint: my loop works, but it is long</summary>
+# <details><summary>Hint: can I do without a loop over the samples?</summary>
 #
-# A sum over the last axis of a product, for every row at once: that is what `@` does.
+# What does NumPy add up when it multiplies a matrix with a vector?
 #
 # </details>
 #
@@ -179,13 +179,13 @@ for name, inputs in {"four measurements": four, "bill length and depth": four[:,
 # %% [markdown] role="statement" grade_id="mended_fit"
 # ## Find the fault
 #
-# A colleague trains the same perceptron, and it runs without a warning. On the penguins it says
-# *Chinstrap* to every single bird. The cell below is hers; run it and look at what it answers.
+# A colleague trains the same perceptron, and it runs without a warning. On the penguins it finds
+# *Chinstraps* nearly everywhere. The cell below is hers; run it and look at what it answers.
 # There is one fault, and it isn't a typing error.
 #
 # Find it, and write the mended function as `mended_fit(x, labels, epochs)`: same arguments, same
-# labels (0 and 1, as her data come), same number of epochs, weights and bias as they should have
-# been.
+# labels (0 and 1, as her data come), same number of epochs, and the same rule: a score of exactly 0
+# is corrected too. Return weights and bias as they should have been.
 #
 # <details><summary>Hint: how do I find a fault in a loop?</summary>
 #
@@ -260,10 +260,10 @@ check("mended_fit", mended_fit)
 def mistake_bound(x, y, weight, bias):
     """Novikoff's bound on the perceptron's updates; ValueError if the weights don't separate."""
     ### BEGIN SOLUTION
-    length = np.sqrt(weight @ weight + bias**2)
-    margin = np.min(y * (x @ weight + bias)) / length
-    if margin <= 0:
+    lowest = np.min(y * (x @ weight + bias))
+    if lowest <= 0:
         raise ValueError("these weights don't separate the samples")
+    margin = lowest / np.sqrt(weight @ weight + bias**2)
     radius = np.sqrt(np.max(np.sum(x**2, axis=1)) + 1)
     return (radius / margin) ** 2
     ### END SOLUTION
@@ -329,18 +329,18 @@ check("logistic_gradient", logistic_gradient)
 
 # %% [markdown]
 # Downhill on the two measurements that no line separates. Where the perceptron kept stumbling,
-# this one comes to rest.
+# this one slows down and comes to rest.
 
 # %%
 two = four[:, :2]
 weight, bias = np.zeros(2), 0.0
-for step in range(1001):
+for step in range(10_001):
     loss, dweight, dbias = logistic_gradient(two, is_chinstrap, weight, bias)
-    if step in (0, 1, 10, 100, 1000):
+    if step in (0, 10, 100, 1000, 10_000):
         right = np.mean((two @ weight + bias >= 0) == is_chinstrap)
         steepest = np.abs(dweight).max()
-        print(f"step {step:4}: loss {loss:.3f}, right {right:.1%}, steepest slope {steepest:.4f}")
-    weight, bias = weight - 0.5 * dweight, bias - 0.5 * dbias
+        print(f"step {step:6,}: loss {loss:.3f}, right {right:.1%}, steepest slope {steepest:.4f}")
+    weight, bias = weight - 2 * dweight, bias - 2 * dbias
 
 # %% [markdown] role="statement" grade_id="xor_forecast"
 # ## Predict: a perceptron on XOR
@@ -354,13 +354,19 @@ for step in range(1001):
 # - `bounded`: whether the weights stay below some fixed size, however long it trains, `True` or
 # `False`.
 #
-# Set `xor_forecast` to a dict of these three. The check doesn't tell the answers; the cell after
-# it lets you see them.
+# Set `xor_forecast` to a dict of these three, `{"best": ..., "settles": ..., "bounded": ...}`. The
+# cell after the check shows what happens.
 #
 # <details><summary>Hint: how can I find out the first without a computer?</summary>
 #
 # Draw the corners and lay a pencil across. How many can you get right, and what stands in the way
 # of one more?
+#
+# </details>
+#
+# <details><summary>Hint: how can I know about 1,000 epochs?</summary>
+#
+# Follow the four updates of the first epoch by hand. Where do you stand at its end?
 #
 # </details>
 
@@ -375,10 +381,19 @@ check("xor_forecast", xor_forecast)
 # %%
 corners = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 xor = np.array([-1, 1, 1, -1])
-for epochs in (1, 10, 100, 1000):
-    weight, bias, errors = perceptron_fit(corners, xor, epochs)
-    right = np.sum(neuron_forward(corners, weight, bias)[1] == xor)
-    print(f"{epochs:4} epochs: weights {weight}, bias {bias:+.0f}, {right} corners right")
+weight, bias, largest = np.zeros(2), 0.0, 0.0
+for epoch in range(1000):
+    for corner, label in zip(corners, xor):
+        weight, bias = perceptron_update(weight, bias, corner, label)
+        largest = max(largest, np.abs(weight).max(), abs(bias))
+        if epoch == 0:
+            print(f"{corner} has label {label:+d}: now weights {weight}, bias {bias:+.0f}")
+print(f"1,000 epochs: no weight, and no bias, was ever larger than {largest:.0f}")
+
+weight, bias, errors = perceptron_fit(corners, xor, max_epochs=1000)
+print(f"fewest errors in an epoch: {errors.min()}")
+score, label = neuron_forward(corners, np.array([1.0, 1.0]), -0.5)
+print(f"a neuron for OR: {np.sum(label == xor)} corners of XOR right")
 
 # %% [markdown] role="statement" grade_id="xor_network"
 # ## Three neurons that compute XOR

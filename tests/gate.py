@@ -34,12 +34,20 @@ def steps(slow: bool) -> dict[str, list[list[str]]]:
             ["diff", "-r", "build/regenerated", "exercises"],
         ],
         "sheets executed": [[*PYTEST, "--nbmake", "build/source"]],
-        "grading cycle": [[*DLCOURSE, "sample-class", slug, "-n", "20"] for slug in slugs],
+        "grading cycle": [[*DLCOURSE, "sample-class", s, "-n", class_size(s)] for s in slugs],
         "wheel": [["make", "wheel"]],
         "book": [["rm", "-rf", "_build/html", "_build/.doctrees"], BOOK],
         "site": [[*PYTEST, *SITE_TESTS, "-m", "not browser"]],
         "browser": [[*PYTEST, "tests", "-m", "browser", "-rs"]],
     }
+
+
+def class_size(slug: str) -> str:
+    """Students enough to carry every mistake and every alternative, and some besides."""
+    exercises = registry.unit(slug).exercises.values()
+    mistakes = max(len(e.mistakes) for e in exercises)
+    alternatives = max(len(e.alternatives) for e in exercises)
+    return str(max(20, 4 + mistakes + alternatives))
 
 
 def steps_of_unit(slug: str) -> dict[str, list[list[str]]]:

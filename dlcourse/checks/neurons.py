@@ -29,7 +29,9 @@ neuron_forward = Exercise(
 def _(rng):
     x = np.array([[1.0, 2.0], [2.0, -1.0], [-1.0, -2.0]])
     yield Case((x, np.array([2.0, -1.0]), 0.0), "a score of exactly 0")
+    yield Case((x, np.array([2.0, -1.0]), -1.0), "the bias decides")
     yield Case((x[:1], np.array([1.0, 1.0]), -3.0), "one sample, and a score of exactly 0")
+    yield Case((np.array([[1, 2], [3, 1]]), np.array([0.5, -0.3]), -0.25), "whole-numbered inputs")
     yield Case((rng.normal(size=(3, 3)), rng.normal(size=3), 0.5), "as many samples as inputs")
     yield Case((rng.normal(size=(4, 1)), rng.normal(size=1), -0.5), "one input")
     while True:
@@ -130,6 +132,31 @@ def samples_in_columns(x, weight, bias):
     return score, np.where(score >= 0, 1, -1)
 
 
+@neuron_forward.mistake(
+    "Right, but as floats: the statement asks for integer labels.", loses=("label",)
+)
+def labels_as_floats(x, weight, bias):
+    score = x @ weight + bias
+    return score, np.where(score >= 0, 1.0, -1.0)
+
+
+@neuron_forward.mistake("Lists, and the statement asks for arrays.")
+def lists(x, weight, bias):
+    score = (x @ weight + bias).tolist()
+    return score, [1 if s >= 0 else -1 for s in score]
+
+
+@neuron_forward.mistake(
+    "Where x holds whole numbers your scores lose their fraction. What dtype has the array that "
+    "you fill?"
+)
+def scores_cut_to_integers(x, weight, bias):
+    score = np.zeros_like(x[:, 0])
+    for i in range(len(x)):
+        score[i] = x[i] @ weight + bias
+    return score, np.where(score >= 0, 1, -1)
+
+
 @neuron_forward.mistake("`*=` writes into the array that you were given, which isn't yours.")
 def in_place(x, weight, bias):
     x *= weight
@@ -158,6 +185,8 @@ def _(rng):
     yield Case((np.array([2.0, 1.0]), 1.0, np.array([-1.0, -2.0]), -1), "already right, y = -1")
     yield Case((np.array([2.0, 1.0]), 1.0, np.array([1.0, 1.0]), -1), "wrong, y = -1")
     yield Case((np.array([2.0, 1.0]), -5.0, np.array([1.0, 1.5]), 1), "wrong, y = +1")
+    yield Case((np.array([2.0, 1.0]), -5.0, np.array([1.0, 1.0]), -1), "right, thanks to the bias")
+    yield Case((np.array([0.5, 1.5]), 0.5, np.array([2, -3]), 1), "whole-numbered inputs")
     while True:
         d = rng.integers(1, 7)
         w, b, x = rng.normal(size=d), float(rng.normal()), rng.normal(size=d)
@@ -193,6 +222,24 @@ def by_the_predicted_label(weight, bias, x, y):
 )
 def zero_counts_as_right(weight, bias, x, y):
     if y * (weight @ x + bias) < 0:
+        return weight + y * x, bias + y
+    return weight, bias
+
+
+@perceptron_update.mistake(
+    "At a score of 0 your neuron answers +1 and stops there. The rule doesn't ask for the answer: "
+    "it corrects wherever y times the score isn't positive."
+)
+def only_wrong_answers(weight, bias, x, y):
+    predicted = 1 if weight @ x + bias >= 0 else -1
+    if predicted != y:
+        return weight + y * x, bias + y
+    return weight, bias
+
+
+@perceptron_update.mistake("The label multiplies the whole score. Where do your brackets end?")
+def label_times_half_the_score(weight, bias, x, y):
+    if y * (weight @ x) + bias <= 0:
         return weight + y * x, bias + y
     return weight, bias
 
@@ -284,6 +331,9 @@ def _(rng):
     yield Case((corners, np.array([-1, 1, 1, -1]), 3), "XOR, which never settles")
     yield Case((corners, np.array([-1, 1, 1, 1]), 20), "OR, which settles")
     yield Case((corners[:3], np.array([1, -1, -1]), 1), "one epoch only")
+    x = np.array([[-1.0, -2.0], [-2.0, -1.0], [-1.0, 1.0], [-2.0, 0.0], [2.0, 1.0]])
+    y = np.array([-1, -1, -1, 1, 1])
+    yield Case((x, y, 4), "stopped where an earlier epoch was better")
     while True:
         n, d = rng.integers(4, 12), rng.integers(2, 5)
         x, teacher = rng.normal(size=(n, d)), rng.normal(size=d)
@@ -444,6 +494,45 @@ def zero_score_is_fine(x, y, max_epochs):
     return weight, bias, np.array(errors)
 
 
+@perceptron_fit.mistake(
+    "You return the best weights that you met. That is a good idea of its own, called the pocket "
+    "algorithm; here the last ones are asked for.",
+    loses=("weight", "bias"),
+)
+def best_of_all_epochs(x, y, max_epochs):
+    weight, bias, errors = np.zeros(x.shape[1]), 0.0, []
+    best, kept = len(x) + 1, (weight, bias)
+    for _ in range(max_epochs):
+        wrong = 0
+        for row, label in zip(x, y, strict=True):
+            if label * (weight @ row + bias) <= 0:
+                weight, bias, wrong = weight + label * row, bias + label, wrong + 1
+        errors.append(wrong)
+        left = np.sum(np.where(x @ weight + bias >= 0, 1, -1) != y)
+        if left < best:
+            best, kept = left, (weight, bias)
+        if wrong == 0:
+            break
+    return *kept, np.array(errors)
+
+
+@perceptron_fit.mistake(
+    "At a score of 0 your neuron answers +1 and you leave it there. The rule corrects wherever y "
+    "times the score isn't positive."
+)
+def corrects_wrong_answers_only(x, y, max_epochs):
+    weight, bias, errors = np.zeros(x.shape[1]), 0.0, []
+    for _ in range(max_epochs):
+        wrong = 0
+        for row, label in zip(x, y, strict=True):
+            if (1 if weight @ row + bias >= 0 else -1) != label:
+                weight, bias, wrong = weight + label * row, bias + label, wrong + 1
+        errors.append(wrong)
+        if wrong == 0:
+            break
+    return weight, bias, np.array(errors)
+
+
 @perceptron_fit.mistake("Each epoch forgets what the one before it learned. Where do you begin?")
 def starts_again_each_epoch(x, y, max_epochs):
     errors = []
@@ -572,17 +661,41 @@ def another_comparison(x, labels, epochs):
     return weight, bias
 
 
-@mended_fit.mistake("The weights are mended. Does the bias see the same labels?", loses=("bias",))
+@mended_fit.mistake("The weights are mended. Does the bias see the same labels?")
 def bias_of_the_old_labels(x, labels, epochs):
-    weight, bias, shown = np.zeros(x.shape[1]), 0.0, 0.0
+    weight, bias = np.zeros(x.shape[1]), 0.0
     for _ in range(epochs):
         for row, label in zip(x, labels, strict=True):
             target = 2 * label - 1
             if target * (weight @ row + bias) <= 0:
                 weight = weight + target * row
-                bias = bias + target
-                shown = shown + label
-    return weight, shown
+                bias = bias + label
+    return weight, bias
+
+
+@mended_fit.mistake("The step is mended. Does the test above it see the same labels?")
+def test_of_the_old_labels(x, labels, epochs):
+    weight, bias = np.zeros(x.shape[1]), 0.0
+    for _ in range(epochs):
+        for row, label in zip(x, labels, strict=True):
+            if label * (weight @ row + bias) <= 0:
+                weight = weight + (2 * label - 1) * row
+                bias = bias + (2 * label - 1)
+    return weight, bias
+
+
+@mended_fit.mistake(
+    "That is a perceptron, but not hers: your test asks whether the answer is wrong, hers also "
+    "corrects a score of exactly 0. Mend the fault and keep the rule."
+)
+def another_rule_for_zero(x, labels, epochs):
+    weight, bias = np.zeros(x.shape[1]), 0.0
+    for _ in range(epochs):
+        for row, label in zip(x, labels, strict=True):
+            error = label - int(weight @ row + bias >= 0)
+            weight = weight + error * row
+            bias = bias + error
+    return weight, bias
 
 
 @mended_fit.mistake("You relabelled the caller's own array. Make a new one.")
@@ -615,7 +728,7 @@ mistake_bound = Exercise(
     "mistake_bound",
     "How many mistakes, at most",
     parts={"bound": 3, "refuses": 1},
-    minutes=15,
+    minutes=12,
     difficulty=3,
     outcomes=(TRAIN, LIMITS),
     kind="derive",
@@ -632,6 +745,9 @@ def _(rng):
     yield Case((x, -y, np.array([1.0, 1.0]), 0.0), "every sample on the wrong side", ("refuses",))
     yield Case((x, y, np.array([0.0, 1.0]), 0.0), "a sample on the line itself", ("refuses",))
     yield Case((x, y, np.array([1.0, 1.0]), 5.0), "one sample on the wrong side", ("refuses",))
+    yield Case((x, y, np.zeros(2), 0.0), "weights of zero", ("refuses",))
+    near = np.array([[1.0, 1e-5], [1.0, -1e-5]])
+    yield Case((near, y[1:], np.array([0.0, 1.0]), 0.0), "a very thin margin", ("bound",))
     while True:
         n, d = rng.integers(3, 9), rng.integers(1, 5)
         x, weight, bias = rng.normal(size=(n, d)), rng.normal(size=d), float(rng.normal())
@@ -645,10 +761,10 @@ def _(candidate, x, y, weight, bias):
 
 @mistake_bound.answer
 def _(x, y, weight, bias):
-    length = np.sqrt(weight @ weight + bias**2)
-    margin = np.min(y * (x @ weight + bias)) / length
-    if margin <= 0:
+    lowest = np.min(y * (x @ weight + bias))
+    if lowest <= 0:
         raise ValueError("these weights don't separate the samples")
+    margin = lowest / np.sqrt(weight @ weight + bias**2)
     radius = np.sqrt(np.max(np.sum(x**2, axis=1)) + 1)
     return (radius / margin) ** 2
 
@@ -656,7 +772,8 @@ def _(x, y, weight, bias):
 @mistake_bound.alternative
 def rows_with_a_one(x, y, weight, bias):
     rows, w = np.c_[x, np.ones(len(x))], np.r_[weight, bias]
-    gamma = (y * (rows @ (w / np.linalg.norm(w)))).min()
+    with np.errstate(invalid="ignore"):
+        gamma = (y * (rows @ (w / np.linalg.norm(w)))).min()
     if not gamma > 0:
         raise ValueError
     return float(np.linalg.norm(rows, axis=1).max() ** 2 / gamma**2)
@@ -688,9 +805,10 @@ def margin_not_normalised(x, y, weight, bias):
     "The bias is a weight whose input is always 1. Where does that 1 belong?", loses=("bound",)
 )
 def input_of_the_bias_forgotten(x, y, weight, bias):
-    margin = np.min(y * (x @ weight + bias)) / np.sqrt(weight @ weight + bias**2)
-    if margin <= 0:
+    lowest = np.min(y * (x @ weight + bias))
+    if lowest <= 0:
         raise ValueError
+    margin = lowest / np.sqrt(weight @ weight + bias**2)
     return np.max(np.sum(x**2, axis=1)) / margin**2
 
 
@@ -699,17 +817,30 @@ def input_of_the_bias_forgotten(x, y, weight, bias):
     loses=("bound",),
 )
 def bias_not_in_the_length(x, y, weight, bias):
-    margin = np.min(y * (x @ weight + bias)) / np.sqrt(weight @ weight)
-    if margin <= 0:
+    lowest = np.min(y * (x @ weight + bias))
+    if lowest <= 0:
         raise ValueError
-    return (np.max(np.sum(x**2, axis=1)) + 1) / margin**2
+    return (np.max(np.sum(x**2, axis=1)) + 1) * (weight @ weight) / lowest**2
+
+
+@mistake_bound.mistake(
+    "That is the bound of a unit without a bias: both lengths leave it out. Here the bias is a "
+    "weight like the others, and its input is 1.",
+    loses=("bound",),
+)
+def as_without_a_bias(x, y, weight, bias):
+    lowest = np.min(y * (x @ weight + bias))
+    if lowest <= 0:
+        raise ValueError
+    return np.max(np.sum(x**2, axis=1)) * (weight @ weight) / lowest**2
 
 
 @mistake_bound.mistake("R over gamma is the root of the bound.", loses=("bound",))
 def not_squared(x, y, weight, bias):
-    margin = np.min(y * (x @ weight + bias)) / np.sqrt(weight @ weight + bias**2)
-    if margin <= 0:
+    lowest = np.min(y * (x @ weight + bias))
+    if lowest <= 0:
         raise ValueError
+    margin = lowest / np.sqrt(weight @ weight + bias**2)
     return np.sqrt(np.max(np.sum(x**2, axis=1)) + 1) / margin
 
 
@@ -718,10 +849,21 @@ def not_squared(x, y, weight, bias):
     loses=("bound",),
 )
 def mean_margin(x, y, weight, bias):
-    margins = y * (x @ weight + bias) / np.sqrt(weight @ weight + bias**2)
-    if margins.min() <= 0:
+    scores = y * (x @ weight + bias)
+    if scores.min() <= 0:
         raise ValueError
-    return (np.max(np.sum(x**2, axis=1)) + 1) / margins.mean() ** 2
+    margin = scores.mean() / np.sqrt(weight @ weight + bias**2)
+    return (np.max(np.sum(x**2, axis=1)) + 1) / margin**2
+
+
+@mistake_bound.mistake(
+    "It refuses, but by another error than the statement names.", loses=("refuses",)
+)
+def assertion(x, y, weight, bias):
+    lowest = np.min(y * (x @ weight + bias))
+    assert lowest > 0
+    margin = lowest / np.sqrt(weight @ weight + bias**2)
+    return (np.max(np.sum(x**2, axis=1)) + 1) / margin**2
 
 
 @mistake_bound.mistake(
@@ -729,8 +871,8 @@ def mean_margin(x, y, weight, bias):
     loses=("refuses",),
 )
 def never_refuses(x, y, weight, bias):
-    margin = np.min(y * (x @ weight + bias)) / np.sqrt(weight @ weight + bias**2)
-    with np.errstate(divide="ignore"):
+    with np.errstate(all="ignore"):
+        margin = np.min(y * (x @ weight + bias)) / np.sqrt(weight @ weight + bias**2)
         return (np.max(np.sum(x**2, axis=1)) + 1) / margin**2
 
 
@@ -739,10 +881,10 @@ def never_refuses(x, y, weight, bias):
     loses=("refuses",),
 )
 def the_line_itself_is_fine(x, y, weight, bias):
-    margin = np.min(y * (x @ weight + bias)) / np.sqrt(weight @ weight + bias**2)
-    if margin < 0:
-        raise ValueError
-    with np.errstate(divide="ignore"):
+    with np.errstate(all="ignore"):
+        margin = np.min(y * (x @ weight + bias)) / np.sqrt(weight @ weight + bias**2)
+        if margin < 0:
+            raise ValueError
         return (np.max(np.sum(x**2, axis=1)) + 1) / margin**2
 
 
@@ -814,6 +956,74 @@ def logarithm_of_the_probability(x, y, weight, bias):
 
 
 @logistic_gradient.mistake(
+    "Where the unit is sure and wrong, your loss is infinite; it should be about 1000. Can you "
+    "write it with the score, and no logarithm of a probability?",
+    loses=("loss",),
+)
+def logarithm_chosen_by_the_label(x, y, weight, bias):
+    with np.errstate(all="ignore"):
+        p = 1 / (1 + np.exp(-(x @ weight + bias)))
+        loss = -np.mean(np.where(y == 1, np.log(p), np.log(1 - p)))
+    return loss, x.T @ (p - y) / len(x), np.mean(p - y)
+
+
+@logistic_gradient.mistake(
+    "You cut the scores off before the loss is taken: that, too, hides how wrong a sure answer is.",
+    loses=("loss",),
+)
+def clipped_scores(x, y, weight, bias):
+    score = np.clip(x @ weight + bias, -500, 500)
+    error = np.exp(-np.logaddexp(0, -score)) - y
+    loss = np.mean(np.logaddexp(0, score) - y * score)
+    return loss, x.T @ error / len(x), np.mean(error)
+
+
+@logistic_gradient.mistake("The gradients are means, and the loss is a sum.", loses=("loss",))
+def loss_summed(x, y, weight, bias):
+    score = x @ weight + bias
+    error = np.exp(-np.logaddexp(0, -score)) - y
+    loss = np.sum(np.logaddexp(0, score) - y * score)
+    return loss, x.T @ error / len(x), np.mean(error)
+
+
+@logistic_gradient.mistake(
+    "Your loss is a mean over the samples. Is your gradient the gradient of that?",
+    loses=("dweight", "dbias"),
+)
+def gradients_summed(x, y, weight, bias):
+    score = x @ weight + bias
+    error = np.exp(-np.logaddexp(0, -score)) - y
+    loss = np.mean(np.logaddexp(0, score) - y * score)
+    return loss, x.T @ error, np.sum(error)
+
+
+@logistic_gradient.mistake(
+    "Right to a few digits only. Differences of the loss are there to check a gradient; the "
+    "formula gives all digits.",
+    loses=("dweight", "dbias"),
+)
+def by_differences(x, y, weight, bias):
+    def loss_at(w, b):
+        score = x @ w + b
+        return np.mean(np.logaddexp(0, score) - y * score)
+
+    steps = 1e-6 * np.eye(len(weight))
+    dweight = [loss_at(weight + s, bias) - loss_at(weight - s, bias) for s in steps]
+    dbias = loss_at(weight, bias + 1e-6) - loss_at(weight, bias - 1e-6)
+    return loss_at(weight, bias), np.array(dweight) / 2e-6, dbias / 2e-6
+
+
+@logistic_gradient.mistake(
+    "dweight is to be subtracted from the weights: so which shape has it?", loses=("dweight",)
+)
+def gradient_as_a_column(x, y, weight, bias):
+    score = x @ weight + bias
+    error = np.exp(-np.logaddexp(0, -score)) - y
+    loss = np.mean(np.logaddexp(0, score) - y * score)
+    return loss, x.T @ error[:, None] / len(x), np.mean(error)
+
+
+@logistic_gradient.mistake(
     "Clipping hides how wrong a sure answer is: a score of 1000 on the wrong side costs 1000.",
     loses=("loss",),
 )
@@ -868,9 +1078,7 @@ def score_for_probability(x, y, weight, bias):
     return loss, x.T @ (score - y) / len(x), np.mean(score - y)
 
 
-@logistic_gradient.mistake(
-    "dweight is a mean over the samples; dbias should be one too.", loses=("dbias",)
-)
+@logistic_gradient.mistake("dweight is a mean over the samples. Is dbias?", loses=("dbias",))
 def bias_summed(x, y, weight, bias):
     score = x @ weight + bias
     error = np.exp(-np.logaddexp(0, -score)) - y
@@ -915,17 +1123,12 @@ xor_forecast = Exercise(
     "xor_forecast",
     "Predict: a perceptron on XOR",
     parts={"best": 1, "settles": 1, "bounded": 1},
-    minutes=5,
+    minutes=8,
     difficulty=2,
     outcomes=(LIMITS,),
     kind="predict",
     of="value",
 )
-
-
-@xor_forecast.observe
-def _(candidate):
-    return dict(candidate())
 
 
 @xor_forecast.answer
@@ -995,7 +1198,7 @@ def _(candidate):
     import numpy as np
 
     net = candidate()
-    return {"network": {name: np.asarray(value, dtype=float) for name, value in net.items()}}
+    return {"network": {name: np.asarray(value) for name, value in net.items()}}
 
 
 @xor_network.judge
@@ -1006,6 +1209,10 @@ def _(case, parts):
         return f"the network needs exactly these entries: {', '.join(shapes)}."
     if wrong := [name for name in shapes if np.shape(net[name]) != shapes[name]]:
         return " ".join(f"`{n}` needs shape {shapes[n]}, not {np.shape(net[n])}." for n in wrong)
+    if odd := [
+        n for n in shapes if net[n].dtype.kind not in "iuf" or not np.isfinite(net[n]).all()
+    ]:
+        return f"`{odd[0]}` should hold finite numbers only."
     corners = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     hidden = corners @ net["hidden_weight"].T + net["hidden_bias"] >= 0
     fires = hidden @ net["weight"] + net["bias"] >= 0
@@ -1077,8 +1284,8 @@ def only_nand():
 
 
 @xor_network.mistake(
-    "Wrong at every corner: so it computes the opposite of XOR. These weights are often given for "
-    "ReLU units; ours fire at a score of 0 or more, and then send exactly 1."
+    "It fires only at (0, 0). Weights like these are often given for ReLU units; ours fire at a "
+    "score of 0 or more, and then send exactly 1."
 )
 def meant_for_relu():
     return {
@@ -1086,6 +1293,16 @@ def meant_for_relu():
         "hidden_bias": np.array([0.0, -1.0]),
         "weight": np.array([1.0, -2.0]),
         "bias": 0.0,
+    }
+
+
+@xor_network.mistake("Wrong at every corner: you built the opposite. Turn the last neuron round.")
+def the_opposite():
+    return {
+        "hidden_weight": np.array([[1.0, 1.0], [-1.0, -1.0]]),
+        "hidden_bias": np.array([-0.5, 1.5]),
+        "weight": np.array([-1.0, -1.0]),
+        "bias": 1.5,
     }
 
 
@@ -1100,7 +1317,7 @@ def never_fires():
 
 
 @xor_network.mistake(
-    "It always fires. A score of exactly 0 fires here: do you need a bias a little below it?"
+    "It always fires. Work out the last score at (0, 0): what should it be, and which bias is it?"
 )
 def always_fires():
     return {

@@ -71,18 +71,23 @@ def histogram(scores: list[float], of: float) -> str:
     for score in scores:
         counts[min(int(score // width), bins - 1)] += 1
     top = max(counts)
+
+    def span(k: int) -> str:
+        """The points of a bar: 3–5, or one number."""
+        last = of if k == bins - 1 else (k + 1) * width - 1
+        return f"{k * width}–{last:g}" if last > k * width else f"{k * width}"
+
     step, height, base = 32, 110, 132
     bars = []
     for k, count in enumerate(counts):
         h, x = height * count / top, 8 + k * step
-        label = f"from {k * width} to {min((k + 1) * width, of):g}"
         bars.append(
-            f'<g><title>{label} points: {count}</title><rect x="{x}" y="{base - h:.1f}" '
+            f'<g><title>{span(k)} points: {count}</title><rect x="{x}" y="{base - h:.1f}" '
             f'width="{step - 4}" height="{h:.1f}" rx="2"/>'
             + (f'<text x="{x + 14}" y="{base - h - 5:.1f}">{count}</text>' if count else "")
-            + f'<text x="{x + 14}" y="{base + 16}">{k * width}</text></g>'
+            + f'<text x="{x + 14}" y="{base + 16}">{span(k)}</text></g>'
         )
-    said = ", ".join(f"from {k * width}: {count}" for k, count in enumerate(counts) if count)
+    said = ", ".join(f"{span(k)}: {count}" for k, count in enumerate(counts) if count)
     return (
         f'<svg viewBox="0 0 {16 + bins * step} 168" role="img" '
         f'aria-label="Students by automatic points, {said}">{"".join(bars)}'
@@ -119,7 +124,7 @@ def _mistakes(mistakes: list[dict[str, Any]], first: int = 10) -> str:
     """The most frequent mistakes; the others in a fold."""
     if not mistakes:
         return "<p>No known mistake was made.</p>"
-    head = ["Students", "Exercise", "Mistake", "The hint they got"]
+    head = ["Students", "Exercise", "Mistake", "Hint"]
     rows = [
         [str(m["count"]), _code(m["exercise"]), escape(m["mistake"]), _hint(m["hint"])]
         for m in mistakes
@@ -156,7 +161,7 @@ def _table(head: list[str], rows: list[list[str]], cards: bool = False) -> str:
     """A table. With ``cards`` each row becomes a card on a phone, and cells name their column."""
     body = "".join(
         "<tr>"
-        + "".join(f'<td data-of="{h}">{c}</td>' for h, c in zip(head, row, strict=True))
+        + "".join(f'<td data-of="{h}"><div>{c}</div></td>' for h, c in zip(head, row, strict=True))
         + "</tr>"
         for row in rows
     )

@@ -19,7 +19,7 @@ def test_the_page_needs_nothing_else(graded):
 def test_the_page_names_every_student_exercise_and_the_most_frequent_mistake(graded):
     text, data = graded.report.read_text(), tally("neurons", graded.home)
     for student in data["students"]:
-        assert f">{student['student']}</td>" in text
+        assert f">{student['student']}</div></td>" in text
     for exercise in data["exercises"]:
         assert f"<code>{exercise['name']}</code>" in text
     assert data["mistakes"][0]["mistake"] in text
@@ -71,9 +71,7 @@ def test_each_score_is_in_one_bar(scores, of, want):
 
 
 def test_the_plot_is_described_in_words():
-    assert 'aria-label="Students by automatic points, from 0: 2, from 2: 1"' in histogram(
-        [0, 0, 2], 3
-    )
+    assert 'aria-label="Students by automatic points, 0: 2, 2–3: 1"' in histogram([0, 0, 2], 3)
 
 
 def test_an_ungraded_class_is_refused(slips, tmp_path, course):

@@ -79,7 +79,7 @@ class Trial:
             raw = (self.exercise.look or self._look)(candidate, *given)
         except (Exception, SystemExit) as error:
             names = tuple(c.__name__ for c in type(error).__mro__ if c is not object)
-            return Outcome(raised=names, message=_at_the_learners_line(error))
+            return Outcome(raised=names, message=_what_happened(error))
         changed = [
             i
             for i, (was, now) in enumerate(zip(case.args, given, strict=True))
@@ -93,9 +93,15 @@ class Trial:
         names = list(self.exercise.parts)
         if len(names) == 1:
             return {names[0]: out}
+        if self.exercise.of == "value":
+            if type(out) is not dict or set(out) != set(names):
+                raise WrongForm(
+                    f"should be a dict of {', '.join(names)}; it is {describe(plain(out))}"
+                )
+            return out
         if type(out) not in (tuple, list) or len(out) != len(names):
-            wrong = WrongForm(f"it returned {describe(plain(out))}")
-            raise WrongForm(f"it should return {len(names)} values, {', '.join(names)}; {wrong}")
+            said = f"should return {len(names)} values, {', '.join(names)}"
+            raise WrongForm(f"{said}; it returned {describe(plain(out))}")
         return dict(zip(names, out, strict=True))
 
     def _wrong_form(self, candidate: Any) -> str:
@@ -139,9 +145,9 @@ class Trial:
             if not got.raised:
                 return dict.fromkeys(judged, text + "raised nothing.")
             right = want.raised[0] in got.raised
-            return {} if right else dict.fromkeys(judged, text + f"raised {got.message}.")
+            return {} if right else dict.fromkeys(judged, f"{text}{got.message}.")
         if got.raised:
-            return dict.fromkeys(judged, f"raised {got.message}.")
+            return dict.fromkeys(judged, f"it {got.message}.")
         if got.changed:
             names = [f"`{n}`" for i, n in enumerate(self._names) if i in got.changed]
             text = f"changed its argument {', '.join(names)}, which whoever called still needs."
@@ -242,13 +248,13 @@ def _short(value: Any) -> str:
     return reprlib.repr(value)
 
 
-def _at_the_learners_line(error: BaseException) -> str:
-    """``ZeroDivisionError: division by zero, in line 4: return x / n`` — the learner's own line."""
+def _what_happened(error: BaseException) -> str:
+    """``raised ZeroDivisionError: division by zero (your line 4: return x / n)``."""
     if isinstance(error, WrongForm):
         return str(error)
     if isinstance(error, NotImplementedError) and not str(error):
-        return "NotImplementedError: there is no answer here yet"
-    text = f"{type(error).__name__}: {error}".strip(": ")
+        return "raised NotImplementedError: there is no answer here yet"
+    text = f"raised {type(error).__name__}: {error}".strip(": ")
     frames = [
         f
         for f in traceback.extract_tb(error.__traceback__)
