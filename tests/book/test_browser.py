@@ -5,15 +5,12 @@ Needs _build/html, and Chromium of the system.
 
 import functools
 import http.server
-import shutil
 import threading
 
 import pytest
 
 pytestmark = pytest.mark.browser
 
-FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
---disable-background-networking --disable-component-update --disable-sync""".split()
 LOOKS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
 
 
@@ -34,23 +31,11 @@ def address(site):
         thread.join()
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        pytest.skip("Chromium is missing: apt-get install chromium")
-    playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
-    with playwright.sync_playwright() as tools:
-        browser = tools.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture(params=LOOKS, ids=[f"{width}-{scheme}" for width, scheme in LOOKS])
-def tab(request, chromium):
+def tab(request, browser):
     """A page of the width and colour scheme asked for."""
     width, scheme = request.param
-    context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     yield context.new_page()
     context.close()
 
@@ -79,16 +64,16 @@ def test_every_page_opens_without_errors_and_fits(tab, address, toc):
     assert not complaints
 
 
-def test_the_page_follows_the_readers_colour_scheme(chromium, address):
+def test_the_page_follows_the_readers_colour_scheme(browser, address):
     for scheme in ("light", "dark"):
-        tab = chromium.new_context(color_scheme=scheme).new_page()
+        tab = browser.new_context(color_scheme=scheme).new_page()
         tab.goto(f"{address}index.html")
         assert tab.evaluate("document.documentElement.dataset.theme") == scheme
         tab.context.close()
 
 
-def test_a_recall_question_is_answered_from_the_keyboard(chromium, address, toc):
-    tab = chromium.new_context().new_page()
+def test_a_recall_question_is_answered_from_the_keyboard(browser, address, toc):
+    tab = browser.new_context().new_page()
     tab.goto(f"{address}{next(name for name in toc if name.startswith('chapters/'))}.html")
     fold = tab.locator(".recall details").first
     why = fold.locator(".recall-why")
@@ -100,8 +85,8 @@ def test_a_recall_question_is_answered_from_the_keyboard(chromium, address, toc)
     tab.context.close()
 
 
-def test_search_finds_a_term_without_a_server_of_its_own(chromium, address):
-    tab = chromium.new_context().new_page()
+def test_search_finds_a_term_without_a_server_of_its_own(browser, address):
+    tab = browser.new_context().new_page()
     complaints = watched(tab, address)
     tab.goto(f"{address}search.html?q=perceptron")
     tab.wait_for_selector("#search-results li a", timeout=10_000)
@@ -109,8 +94,8 @@ def test_search_finds_a_term_without_a_server_of_its_own(chromium, address):
     tab.context.close()
 
 
-def test_icons_are_drawn_without_the_script_for_them(chromium, address):
-    tab = chromium.new_context().new_page()
+def test_icons_are_drawn_without_the_script_for_them(browser, address):
+    tab = browser.new_context().new_page()
     tab.goto(f"{address}index.html")
     drawn = "e => getComputedStyle(e, '::before').content"
     for icon in tab.locator("i.fa-solid:visible").all():

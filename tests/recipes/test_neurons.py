@@ -55,6 +55,24 @@ def test_a_round_is_kept_as_it_was_while_training_goes_on(learner, penguins):
     np.testing.assert_array_equal(first(x), before)
 
 
+def test_the_average_is_over_all_steps_of_the_same_perceptrons(penguins, monkeypatch):
+    x, labels = penguins.train
+    seen = []
+    monkeypatch.setattr(neurons, "_highest", lambda weight, bias: seen.append(np.c_[weight, bias]))
+    list(neurons.averaged_perceptrons(penguins, seed=0, rounds=2))
+    rng, now, steps = np.random.default_rng(0), np.zeros((3, 5)), [[], [], []]
+    for average in seen:
+        for k in range(3):
+            for i in rng.permutation(len(x)):
+                sign = 1 if labels[i] == k else -1
+                if sign * now[k] @ [*x[i], 1] <= 0:
+                    now[k] += sign * np.array([*x[i], 1])
+                steps[k].append(now[k].copy())
+        np.testing.assert_allclose(average, np.mean(steps, axis=1), atol=1e-12)
+    list(neurons.perceptrons(penguins, seed=0, rounds=2))
+    np.testing.assert_allclose(seen[-1], now, atol=1e-12)
+
+
 def test_the_first_of_equally_good_rounds_is_kept(toy):
     x, labels = toy.validation
     wrong = np.full_like(labels, -1)

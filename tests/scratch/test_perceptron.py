@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcourse.scratch.perceptron import epoch, fit, predict
+from dlcourse.scratch.perceptron import averaged_epoch, epoch, fit, predict
 
 OR = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), np.array([-1, 1, 1, 1])
 XOR = OR[0], np.array([-1, 1, 1, -1])
@@ -90,6 +90,27 @@ def test_an_epoch_is_gradient_descent_on_the_perceptron_loss_in_torch():
     assert abs(bias - b.item()) < 1e-12
 
 
+@pytest.mark.parametrize("order", [None, np.array([7, 2, 2, 11])])
+def test_the_average_is_over_the_weights_after_each_sample(order):
+    rng = np.random.default_rng(0)
+    x, y, start = rng.normal(size=(12, 3)), rng.choice([-1, 1], size=12), rng.normal(size=3)
+    weight, bias, weights, biases = start, 0.5, [], []
+    for i in range(12) if order is None else order:
+        weight, bias, _ = epoch(x, y, weight, bias, np.array([i]))
+        weights.append(weight)
+        biases.append(bias)
+    found = averaged_epoch(x, y, start, 0.5, order)
+    np.testing.assert_array_equal(found[0], weight)
+    np.testing.assert_allclose(found[2], np.mean(weights, axis=0), atol=1e-12)
+    assert found[1] == bias and abs(found[3] - np.mean(biases)) < 1e-12
+    assert not np.shares_memory(found[0], start) and not np.shares_memory(found[0], found[2])
+
+
+def test_no_average_over_no_samples():
+    with pytest.raises(ValueError, match="no samples"):
+        averaged_epoch(np.ones((0, 2)), np.ones(0), np.zeros(2), 0.0)
+
+
 @given(st.integers(0, 10_000), st.integers(2, 30), st.integers(1, 6), st.floats(0.05, 0.5))
 def test_mistakes_never_exceed_novikoffs_bound(seed, n, d, margin):
     x, y, u = separable(seed, n, d, margin)
@@ -143,6 +164,8 @@ X, W, Y = np.ones((3, 2)), np.ones(2), np.array([1, -1, 1])
 def test_what_would_give_a_wrong_number_is_refused(x, weight, y, message):
     with pytest.raises(ValueError, match=message):
         epoch(x, y, weight, 0.0)
+    with pytest.raises(ValueError, match=message):
+        averaged_epoch(x, y, weight, 0.0)
 
 
 def test_predict_refuses_shapes_that_do_not_fit_and_nan():
