@@ -69,8 +69,8 @@ environment: $(VENV)/course.stamp
 
 $(VENV)/pip.stamp:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else \
-		f"Python 3.11 or later is needed, and {sys.executable} is {v[0]}.{v[1]}. " \
-		"Install a newer one, then: make $(MAKECMDGOALS) PYTHON=python3.12")'
+		"Python 3.11 or later is needed, and %s is %s.%s. Install a newer one, then: " \
+		"make $(MAKECMDGOALS) PYTHON=python3.12" % (sys.executable, v[0], v[1]))'
 	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv is missing: sudo apt-get install python3-venv"; \
 		exit 1; }
 	@touch $@

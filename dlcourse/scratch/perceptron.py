@@ -6,7 +6,9 @@ exactly 0 is corrected even where the label is +1: it is right by no margin at a
 that starts with zero weights has to start somewhere.
 
 Sources: Rosenblatt, *The Perceptron* (Psychological Review 65(6), 1958) for the machine; Novikoff,
-*On Convergence Proofs on Perceptrons* (1962) for this rule and its bound.
+*On Convergence Proofs on Perceptrons* (1962) for this rule and its bound; Freund and Schapire,
+*Large Margin Classification Using the Perceptron Algorithm* (Machine Learning 37(3), 1999) for the
+average of its weights.
 """
 
 from typing import NamedTuple
@@ -55,6 +57,29 @@ def epoch(
             bias += y[i]
             mistakes += 1
     return weight, float(bias), mistakes
+
+
+def averaged_epoch(
+    x: np.ndarray, y: np.ndarray, weight: np.ndarray, bias: float, order: np.ndarray | None = None
+) -> tuple[np.ndarray, float, np.ndarray, float]:
+    r"""The same pass as :func:`epoch`: new weight (D,) and bias, then the means of both.
+
+    The means are over the samples visited, of weight and bias as each sample leaves them. So
+    weights count for as long as they make no mistake, where :func:`epoch` hands back those that the
+    last mistake left. Raises ValueError if no sample is visited: there is nothing to average.
+    """
+    _check(x, weight, y)
+    order = np.arange(len(x)) if order is None else order
+    if not len(order):
+        raise ValueError("no samples: a mean over no steps is not a number")
+    weight, mean_weight, mean_bias = weight.copy(), np.zeros_like(weight), 0.0
+    for i in order:
+        if y[i] * (x[i] @ weight + bias) <= 0:
+            weight += y[i] * x[i]
+            bias += y[i]
+        mean_weight += weight
+        mean_bias += bias
+    return weight, float(bias), mean_weight / len(order), float(mean_bias / len(order))
 
 
 class Fit(NamedTuple):
