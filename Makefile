@@ -78,7 +78,9 @@ $(VENV)/pip.stamp:
 $(VENV)/course.stamp: $(PACKAGING) | $(VENV)/pip.stamp
 	@echo "Installing into $(VENV): about 180 packages, a download of some 330 MB (kept in pip's cache)."
 	@set -o pipefail; $(PY) -m pip install --constraint constraints.txt --editable \
-		'.[book,grading,lab]' | sed '/already satisfied/d'
+		'.[book,grading,lab]' | sed '/already satisfied/d' \
+		|| { echo "Not everything could be installed: the lines above say what. Is there a network?" \
+		"What has been downloaded is kept; run make again."; exit 1; }
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/course.stamp

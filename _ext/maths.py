@@ -77,7 +77,11 @@ def install(build: Path = ROOT / "build" / "npm", source: Path = ROOT) -> Path:
     except (OSError, subprocess.TimeoutExpired) as error:
         why = str(error)
     if why or not (dist / "katex.js").is_file():
-        raise ExtensionError(f"npm couldn't fetch KaTeX, which the book's formulas need:\n{why}")
+        said = "\n".join(why.splitlines()[:4])
+        raise ExtensionError(
+            "npm couldn't fetch KaTeX, which the book's formulas need. Is there a network? "
+            f"Once there is, build again. npm said:\n{said}"
+        )
     stamp.write_text(lock)
     return dist
 
