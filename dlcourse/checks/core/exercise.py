@@ -137,11 +137,14 @@ class Exercise:
     def score(self, candidate: Any, key: bytes | None = None, n: int | None = None):
         """The :class:`~dlcourse.checks.core.verdict.Verdict` on ``candidate``.
 
-        ``key`` is the secret of hidden cases; without it they are the learners' own, of seed 0.
+        ``key`` is the secret of hidden cases, of which there are twice as many; without it they are
+        the learners' own, of seed 0.
         """
         from dlcourse.checks.core.trial import Trial
 
-        return Trial(self, int.from_bytes(key or b"\0"), n).verdict(candidate)
+        if key is None:
+            return Trial(self, 0, n).verdict(candidate)
+        return Trial(self, int.from_bytes(key), n or 2 * self.n).verdict(candidate)
 
     def functions(self) -> dict[str, Callable]:
         """Every answer of the description by name: ``reference``, alternatives, mistakes."""

@@ -182,7 +182,7 @@ def test_a_case_judges_only_the_parts_it_names():
 
 
 def test_hidden_cases_come_from_the_key_and_visible_ones_from_seed_0():
-    def first(key):
+    def drawn(key):
         seen = []
 
         def spy(dy, x, weight):
@@ -190,11 +190,13 @@ def test_hidden_cases_come_from_the_key_and_visible_ones_from_seed_0():
             return dy @ weight, dy.T @ x, dy.sum(axis=0)
 
         assert linear_backward.score(spy, key).right
-        return seen[0]
+        return seen
 
-    assert np.array_equal(first(None), first(None))
-    assert np.array_equal(first(b"k" * 32), first(b"k" * 32))
-    assert not np.array_equal(first(None), first(b"k" * 32))
+    visible, hidden = drawn(None), drawn(b"k" * 32)
+    assert np.array_equal(visible[0], drawn(None)[0])
+    assert np.array_equal(hidden[0], drawn(b"k" * 32)[0])
+    assert not np.array_equal(visible[0], hidden[0])
+    assert len(hidden) == 2 * len(visible)
 
 
 def test_small_arguments_are_shown_and_large_ones_are_not():
