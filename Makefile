@@ -76,7 +76,7 @@ $(VENV)/pip.stamp:
 	@touch $@
 
 $(VENV)/course.stamp: $(PACKAGING) | $(VENV)/pip.stamp
-	@echo "Installing into $(VENV): about 180 packages, a download of some 330 MB (kept in pip's cache)."
+	@echo "Installing into $(VENV): some 170 packages, a download of about 300 MB, 1.2 GB on disk."
 	@set -o pipefail; $(PY) -m pip install --constraint constraints.txt --editable \
 		'.[book,grading,lab]' | sed '/already satisfied/d' \
 		|| { echo "Not everything could be installed: the lines above say what. Is there a network?" \
@@ -84,7 +84,7 @@ $(VENV)/course.stamp: $(PACKAGING) | $(VENV)/pip.stamp
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/course.stamp
-	@echo "Installing what the tests need beside it: torch and Playwright, 250 MB with the CPU build."
+	@echo "Installing what the tests need beside it: torch and Playwright, about 300 MB with torch for the CPU."
 	@$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
