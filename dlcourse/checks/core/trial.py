@@ -129,12 +129,8 @@ class Trial:
         exercise = self.exercise
         judged = case.parts or tuple(exercise.parts)
         if exercise.verdict_of is not None and not got.raised and not got.changed:
-            missing = [p for p in judged if p not in got.parts]
-            refused = {p: v for p, v in got.parts.items() if isinstance(v, Refused)}
-            if refused:
-                return {p: f"`{p}` is {v.what}, which can't be judged." for p, v in refused.items()}
-            if missing:
-                return {p: f"`{p}` is missing." for p in missing}
+            if odd := {p: text for p in judged if (text := self._odd(i, p, got))}:
+                return odd
             said = exercise.verdict_of(fresh(case.args), got.parts)
             if isinstance(said, str):
                 return dict.fromkeys(judged, said)
@@ -162,6 +158,17 @@ class Trial:
             if text_:
                 wrong[part] = f"`{part}` {text_}."
         return wrong
+
+    def _odd(self, i: int, part: str, got: Outcome) -> str:
+        """Why a part can't even be shown to a judge: it is missing, or of another type."""
+        if part not in got.parts:
+            return f"`{part}` is missing."
+        value, right = got.parts[part], self.wanted[i].parts.get(part)
+        if isinstance(value, Refused):
+            return f"`{part}` is {value.what}, which can't be judged."
+        if type(value) is not type(right):
+            return f"`{part}` is {describe(value)}; it should be {describe(right)}."
+        return ""
 
     # recognising --------------------------------------------------------------
 

@@ -27,15 +27,19 @@ def plain(value: Any) -> Any:
     kind = type(value)
     if value is None or kind in (str, bool):
         return value
-    if kind is np.bool_:
-        return bool(value)
+    if kind in (np.bool_, np.str_):
+        return value.item()
     if kind in (int, float, complex):
         try:
             return np.array(value, dtype={int: np.int64}.get(kind))  # type: ignore[call-overload]
         except OverflowError:
             return Refused("an integer of more than 64 bits")
     if isinstance(value, np.generic) and kind.__module__ == "numpy":
-        return np.array(value) if value.dtype.kind in NUMBERS + "bc" else Refused(f"a {kind}")
+        return (
+            np.array(value)
+            if value.dtype.kind in NUMBERS + "bc"
+            else Refused(f"a numpy.{kind.__name__}")
+        )
     if kind is np.ndarray:
         if value.dtype.kind not in NUMBERS + "bcUS":
             return Refused(f"an array of dtype {value.dtype}")

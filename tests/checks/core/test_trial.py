@@ -162,6 +162,12 @@ def test_a_judged_answer_that_cannot_be_read_is_wrong_and_not_a_crash():
     assert "can't be judged" in examples.topological.score(lambda graph: Order(graph)).text()
 
 
+@pytest.mark.parametrize("answer", [[1.0], None, "weights", {"weight": 1}])
+def test_a_judge_sees_no_other_type_than_the_right_answers(answer):
+    text = examples.he_init.score(lambda fan_out, fan_in, noise: answer).text()
+    assert "it should be an array of shape" in text
+
+
 def test_a_case_judges_only_the_parts_it_names():
     exercise = Exercise("e", "E", parts={"a": 1, "b": 1}, minutes=1, difficulty=1, outcomes=())
 

@@ -79,6 +79,7 @@ def test_what_could_speak_for_itself_is_refused_inside_a_list_too():
         (np.int32([1, 2]), np.int64([1, 2])),
         ((1.0, "a"), [1.0, "a"]),
         (np.bool_(True), True),
+        (np.str_("a"), "a"),
         (1e-18, 0.0),
         (np.array([np.nan, np.inf]), np.array([np.nan, np.inf])),
         (1 + 1e-12, 1.0),
