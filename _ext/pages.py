@@ -72,6 +72,19 @@ def describe(app: Sphinx, page: str, template: str, context: dict, doctree: Any)
             return
 
 
+def name_toggles(app: Sphinx, page: str, template: str, context: dict, doctree: Any) -> None:
+    """The sidebar's folds get a name: the theme gives them an arrow, which no one can hear."""
+    if draw := context.get("generate_toctree_html"):
+
+        def named(kind: str, **options: Any) -> Any:
+            tree = draw(kind=kind, **options)
+            if kind != "sidebar":
+                return tree
+            return str(tree).replace("<summary>", '<summary aria-label="Pages of this chapter">')
+
+        context["generate_toctree_html"] = named
+
+
 def publish_wheel(app: Sphinx, error: Exception | None) -> None:
     """Serve the wheel that sheets install, where it has been built."""
     wheels = Path(app.srcdir) / "build" / "wheels"
@@ -88,5 +101,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     )  # Jupyter Book sets it, for an extension we drop
     app.add_transform(SheetLinks)
     app.connect("html-page-context", describe)
+    app.connect("html-page-context", name_toggles, priority=900)  # after the theme's own
     app.connect("build-finished", publish_wheel)
     return {"version": "1", "parallel_read_safe": True}

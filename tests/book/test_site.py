@@ -139,6 +139,16 @@ def test_every_image_of_the_text_has_alt_text(pages):
     assert not silent
 
 
+def test_every_fold_has_a_name_to_be_read_aloud(pages):
+    nameless = [
+        name
+        for name, path in pages.items()
+        for fold in parsed(path).find_all("summary")
+        if not (fold.get("aria-label") or fold.get_text(strip=True))
+    ]
+    assert not nameless
+
+
 def test_every_page_says_its_language_title_and_viewport(pages, toc):
     for name in toc:
         soup = parsed(pages[name])
