@@ -74,7 +74,8 @@ class Sigmoid:
     r"""Entry by entry :math:`\sigma(z) = 1 / (1 + e^{-z})`: from 0 to 1, and 0.5 at 0."""
 
     def __init__(self):
-        self.params, self.grads = {}, {}
+        self.params: dict[str, np.ndarray] = {}
+        self.grads: dict[str, np.ndarray] = {}
         self._y: np.ndarray | None = None
 
     def forward(self, z: np.ndarray) -> np.ndarray:
@@ -93,7 +94,8 @@ class Tanh:
     r"""Entry by entry :math:`\tanh(z)`: from -1 to 1, and 0 at 0."""
 
     def __init__(self):
-        self.params, self.grads = {}, {}
+        self.params: dict[str, np.ndarray] = {}
+        self.grads: dict[str, np.ndarray] = {}
         self._y: np.ndarray | None = None
 
     def forward(self, z: np.ndarray) -> np.ndarray:
@@ -110,7 +112,8 @@ class ReLU:
     r"""Entry by entry :math:`\max(z, 0)`."""
 
     def __init__(self):
-        self.params, self.grads = {}, {}
+        self.params: dict[str, np.ndarray] = {}
+        self.grads: dict[str, np.ndarray] = {}
         self._z: np.ndarray | None = None
 
     def forward(self, z: np.ndarray) -> np.ndarray:
@@ -130,7 +133,8 @@ class LeakyReLU:
         if not math.isfinite(negative_slope):
             raise ValueError(f"negative_slope must be finite, not {negative_slope}")
         self.negative_slope = float(negative_slope)
-        self.params, self.grads = {}, {}
+        self.params: dict[str, np.ndarray] = {}
+        self.grads: dict[str, np.ndarray] = {}
         self._z: np.ndarray | None = None
 
     def forward(self, z: np.ndarray) -> np.ndarray:
@@ -151,7 +155,8 @@ class GELU:
     """
 
     def __init__(self):
-        self.params, self.grads = {}, {}
+        self.params: dict[str, np.ndarray] = {}
+        self.grads: dict[str, np.ndarray] = {}
         self._z: np.ndarray | None = None
 
     def forward(self, z: np.ndarray) -> np.ndarray:
