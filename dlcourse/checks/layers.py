@@ -267,6 +267,42 @@ def exactly_one_hidden_layer(x, layers):
     return h @ last.T + other, [h]
 
 
+@mlp_forward.mistake("float64 came in, float32 goes out: half of the digits are lost on the way.")
+def single_precision(x, layers):
+    hidden = []
+    x = x.astype(np.float32)
+    for weight, bias in layers[:-1]:
+        x = np.maximum(x @ weight.T.astype(np.float32) + bias.astype(np.float32), 0)
+        hidden.append(x)
+    weight, bias = layers[-1]
+    return x @ weight.T.astype(np.float32) + bias.astype(np.float32), hidden
+
+
+@mlp_forward.mistake(
+    "All the right arrays, the last hidden layer first. In which order does a batch meet them?",
+    loses=("hidden",),
+)
+def last_layer_first(x, layers):
+    hidden: list[np.ndarray] = []
+    for weight, bias in layers[:-1]:
+        x = np.maximum(x @ weight.T + bias, 0)
+        hidden.insert(0, x)
+    weight, bias = layers[-1]
+    return x @ weight.T + bias, hidden
+
+
+@mlp_forward.mistake(
+    "Your hidden units answer to a score of -3 as they do to 3. What does ReLU make of it?"
+)
+def absolute_value(x, layers):
+    hidden = []
+    for weight, bias in layers[:-1]:
+        x = np.abs(x @ weight.T + bias)
+        hidden.append(x)
+    weight, bias = layers[-1]
+    return x @ weight.T + bias, hidden
+
+
 @mlp_forward.mistake("A batch of one is still a batch: what happened to its axis?")
 def squeezed(x, layers):
     hidden = []
@@ -467,6 +503,27 @@ def root_of_two_forgotten(z, slope):
     import math
 
     return np.where(z > 0, z, slope * z), z * (1 + np.vectorize(math.erf)(z)) / 2
+
+
+@leaky_relu_and_gelu.mistake(
+    "You divide by 2 before erf, as one divides a square. The formula has another number there.",
+    loses=("gelu",),
+)
+def halved_for_root(z, slope):
+    import math
+
+    return np.where(z > 0, z, slope * z), z * (1 + np.vectorize(math.erf)(z / 2)) / 2
+
+
+@leaky_relu_and_gelu.mistake(
+    "Your GELU is 0 wherever the score is negative. Work out -1 times its share, by hand.",
+    loses=("gelu",),
+)
+def silent_on_the_left(z, slope):
+    import math
+
+    gelu = np.maximum(z, 0) * (1 + np.vectorize(math.erf)(z / np.sqrt(2))) / 2
+    return np.where(z > 0, z, slope * z), gelu
 
 
 @leaky_relu_and_gelu.mistake(
@@ -958,6 +1015,23 @@ def on_its_side(x, weight, bias):
     return (e / e.sum(axis=1, keepdims=True)).T
 
 
+@mended_probabilities.mistake(
+    "You subtract the smallest logit. Which of them is it that makes the exponential overflow?"
+)
+def minimum_taken_off(x, weight, bias):
+    z = x @ weight.T + bias
+    with np.errstate(all="ignore"):
+        e = np.exp(z - z.min(axis=1, keepdims=True))
+        return e / e.sum(axis=1, keepdims=True)
+
+
+@mended_probabilities.mistake("The shapes are mended, and the bias got lost on the way.")
+def bias_lost(x, weight, bias):
+    z = x @ weight.T
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
 @mended_probabilities.mistake("That is the class with the highest probability. All are asked for.")
 def answer_for_probabilities(x, weight, bias):
     return (x @ weight.T + bias).argmax(axis=1)
@@ -1193,6 +1267,16 @@ def meant_for_thresholds(left, right, height, ramp):
     return [
         (np.ones((2, 1)), np.array([-left, -right])),
         (np.array([[height, -height]]), np.zeros(1)),
+    ]
+
+
+@build_a_bump.mistake("Right for bumps. What should happen where the height is negative?")
+def never_a_dent(left, right, height, ramp):
+    corners = np.array([left, left + ramp, right - ramp, right])
+    slope = abs(height) / ramp
+    return [
+        (np.ones((4, 1)), -corners),
+        (np.array([[slope, -slope, -slope, slope]]), np.zeros(1)),
     ]
 
 

@@ -29,7 +29,7 @@ class Linear:
     r"""Affine map on the last axis, :math:`y = x W^\top + b`.
 
     ``weight`` is (out_features, in_features), ``bias`` (out_features,). Both start uniformly
-    between :math:`\pm 1/\sqrt{\text{in_features}}`, as those of ``torch.nn.Linear`` do.
+    between :math:`\pm 1/\sqrt{D}`, where D is in_features, as those of ``torch.nn.Linear`` do.
     """
 
     def __init__(
