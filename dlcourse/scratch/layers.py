@@ -1,0 +1,233 @@
+"""Layers: forward and backward side by side, with names, shapes and first values as in torch.nn.
+
+Every layer has ``forward(x)``, ``backward(dy)``, which returns dx and adds to ``grads``, and two
+dicts with equal keys, ``params`` and ``grads``. ``backward`` belongs to the last ``forward``, whose
+arrays must not have been changed since. NaN in is NaN out. Floats only: bytes and integers would
+wrap around or lose their fractions, so they are a ValueError.
+
+Source: Goodfellow, Bengio and Courville, *Deep Learning* (2016), sections 6.3 and 6.5.
+"""
+
+import math
+from typing import Protocol
+
+import numpy as np
+
+
+class Layer(Protocol):
+    """What a layer offers; ``params`` and ``grads`` are empty where there is nothing to learn."""
+
+    params: dict[str, np.ndarray]
+    grads: dict[str, np.ndarray]
+
+    def forward(self, x: np.ndarray) -> np.ndarray: ...
+
+    def backward(self, dy: np.ndarray) -> np.ndarray: ...
+
+
+class Linear:
+    r"""Affine map on the last axis, :math:`y = x W^\top + b`.
+
+    ``weight`` is (out_features, in_features), ``bias`` (out_features,). Both start uniformly
+    between :math:`\pm 1/\sqrt{D}`, where D is in_features, as those of ``torch.nn.Linear`` do.
+    """
+
+    def __init__(
+        self, in_features: int, out_features: int, *, rng: np.random.Generator, dtype=np.float64
+    ):
+        if in_features < 1 or out_features < 1:
+            raise ValueError(f"a layer needs sizes of at least 1: {in_features}, {out_features}")
+        bound = 1 / math.sqrt(in_features)
+        self.params = {
+            "weight": rng.uniform(-bound, bound, (out_features, in_features)).astype(dtype),
+            "bias": rng.uniform(-bound, bound, out_features).astype(dtype),
+        }
+        self.grads = {name: np.zeros_like(p) for name, p in self.params.items()}
+        self._x: np.ndarray | None = None  # needed by backward
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """Map ``x`` (..., in_features) to ``y`` (..., out_features); ValueError if it can't."""
+        weight, bias = self.params["weight"], self.params["bias"]
+        if x.shape[-1:] != weight.shape[1:]:
+            raise ValueError(
+                f"x (…, in_features) and weight (out_features, in_features) don't fit: "
+                f"{x.shape} and {weight.shape}"
+            )
+        self._x = _floats(x)
+        return x @ weight.T + bias
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        r"""Add to ``grads`` and return ``dx`` (..., in_features), for ``dy`` (..., out_features).
+
+        With all leading axes flattened to rows :math:`n`: :math:`dW = \sum_n dy_n x_n^\top`,
+        :math:`db = \sum_n dy_n`, :math:`dx_n = W^\top dy_n`.
+        """
+        weight, x = self.params["weight"], _seen(self._x)
+        _fits(dy, (*x.shape[:-1], len(weight)))
+        x_rows, dy_rows = x.reshape(-1, x.shape[-1]), dy.reshape(-1, dy.shape[-1])
+        self.grads["weight"] += dy_rows.T @ x_rows
+        self.grads["bias"] += dy_rows.sum(axis=0)
+        return dy @ weight
+
+
+class Sigmoid:
+    r"""Entry by entry :math:`\sigma(z) = 1 / (1 + e^{-z})`: from 0 to 1, and 0.5 at 0."""
+
+    def __init__(self):
+        self.params: dict[str, np.ndarray] = {}
+        self.grads: dict[str, np.ndarray] = {}
+        self._y: np.ndarray | None = None
+
+    def forward(self, z: np.ndarray) -> np.ndarray:
+        """Of any shape and any size: :math:`e^{-|z|}` can't overflow."""
+        e = np.exp(-np.abs(_floats(z)))
+        self._y = np.where(z >= 0, 1, e) / (1 + e)
+        return self._y
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        r""":math:`dz = dy \odot y \odot (1 - y)`."""
+        y = _seen(self._y)
+        return _fits(dy, y.shape) * y * (1 - y)
+
+
+class Tanh:
+    r"""Entry by entry :math:`\tanh(z)`: from -1 to 1, and 0 at 0."""
+
+    def __init__(self):
+        self.params: dict[str, np.ndarray] = {}
+        self.grads: dict[str, np.ndarray] = {}
+        self._y: np.ndarray | None = None
+
+    def forward(self, z: np.ndarray) -> np.ndarray:
+        self._y = np.tanh(_floats(z))
+        return self._y
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        r""":math:`dz = dy \odot (1 - y^2)`."""
+        y = _seen(self._y)
+        return _fits(dy, y.shape) * (1 - y**2)
+
+
+class ReLU:
+    r"""Entry by entry :math:`\max(z, 0)`."""
+
+    def __init__(self):
+        self.params: dict[str, np.ndarray] = {}
+        self.grads: dict[str, np.ndarray] = {}
+        self._z: np.ndarray | None = None
+
+    def forward(self, z: np.ndarray) -> np.ndarray:
+        self._z = _floats(z)
+        return np.maximum(z, 0)
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        r""":math:`dz = dy` where z is positive, else 0; at the kink itself 0, as in torch."""
+        z = _seen(self._z)
+        return np.where(z > 0, _fits(dy, z.shape), 0)
+
+
+class LeakyReLU:
+    r"""Entry by entry z where z is positive, else ``negative_slope`` times z."""
+
+    def __init__(self, negative_slope: float = 0.01):
+        if not math.isfinite(negative_slope):
+            raise ValueError(f"negative_slope must be finite, not {negative_slope}")
+        self.negative_slope = float(negative_slope)
+        self.params: dict[str, np.ndarray] = {}
+        self.grads: dict[str, np.ndarray] = {}
+        self._z: np.ndarray | None = None
+
+    def forward(self, z: np.ndarray) -> np.ndarray:
+        self._z = _floats(z)
+        return np.where(z > 0, z, self.negative_slope * z)
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        r""":math:`dz = dy` where z is positive, else the slope times dy; so at 0, as in torch."""
+        z = _seen(self._z)
+        return np.where(z > 0, _fits(dy, z.shape), self.negative_slope * dy)
+
+
+class GELU:
+    r"""Entry by entry :math:`z\,\Phi(z)`, with :math:`\Phi` the normal distribution function.
+
+    The exact form, which is ``torch.nn.GELU()``'s default; not the approximation by tanh. Source:
+    Hendrycks and Gimpel, *Gaussian Error Linear Units* (2016), section 2.
+    """
+
+    def __init__(self):
+        self.params: dict[str, np.ndarray] = {}
+        self.grads: dict[str, np.ndarray] = {}
+        self._z: np.ndarray | None = None
+
+    def forward(self, z: np.ndarray) -> np.ndarray:
+        self._z = _floats(z)
+        return z * _normal_cdf(z)
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        r""":math:`dz = dy \odot (\Phi(z) + z\,\varphi(z))`, with the density :math:`\varphi`."""
+        z = _seen(self._z)
+        density = np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+        return _fits(dy, z.shape) * (_normal_cdf(z) + z * density)
+
+
+class Sequential:
+    """Layers one after the other; parameters are named as in torch: ``0.weight``, ``2.bias``.
+
+    ``params`` and ``grads`` hold the layers' own arrays: change them in place.
+    """
+
+    def __init__(self, *layers: Layer):
+        width = None
+        for i, layer in enumerate(layers):
+            if not isinstance(layer, Linear):
+                continue
+            out_features, in_features = layer.params["weight"].shape
+            if width not in (None, in_features):
+                raise ValueError(
+                    f"layer {i} takes {in_features} features, and {width} come out before it"
+                )
+            width = out_features
+        self.layers = layers
+        self.params = {f"{i}.{k}": p for i, at in enumerate(layers) for k, p in at.params.items()}
+        self.grads = {f"{i}.{k}": g for i, at in enumerate(layers) for k, g in at.grads.items()}
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        for layer in reversed(self.layers):
+            dy = layer.backward(dy)
+        return dy
+
+    def zero_grad(self) -> None:
+        """Set all gradients to 0. Without it those of the next backward are added to them."""
+        for grad in self.grads.values():
+            grad[...] = 0
+
+
+def _normal_cdf(z: np.ndarray) -> np.ndarray:
+    """The normal distribution function, from erfc, which keeps the digits of the lower tail."""
+    scaled = (np.ravel(z) / -math.sqrt(2)).tolist()
+    values = np.fromiter(map(math.erfc, scaled), np.float64, len(scaled)) / 2
+    return values.reshape(z.shape).astype(z.dtype)
+
+
+def _floats(x: np.ndarray) -> np.ndarray:
+    if x.dtype.kind != "f":
+        raise ValueError(f"layers calculate with floats, and this is {x.dtype}: convert it first")
+    return x
+
+
+def _seen(cached: np.ndarray | None) -> np.ndarray:
+    if cached is None:
+        raise ValueError("backward needs a forward before it")
+    return cached
+
+
+def _fits(dy: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """``dy``, if it has the shape of the output; broadcasting would hide that it doesn't."""
+    if dy.shape != shape:
+        raise ValueError(f"dy has not the shape of the output: {dy.shape} and {shape}")
+    return dy
