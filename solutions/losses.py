@@ -287,8 +287,8 @@ check("huber", huber)
 
 # %% [markdown]
 # One number for all prices of a neighbourhood in Ames, Iowa, moved downhill until it rests. Before
-# you run it: between which two averages that you know from school will it lie, and near which of
-# them for a small `delta`?
+# you run it: near which average that you know from school does it end for a large `delta`, and near
+# which for a small one?
 
 # %%
 from dlcourse.data.ames import load_ames
