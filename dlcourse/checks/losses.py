@@ -31,7 +31,7 @@ def _(rng):
     yield Case((np.array([[0.0, 5.0, -5.0], [1.0, 1.0, 1.0]]),), "", ordinary)
     yield Case((np.array([[1000.0, 0.0]]),), "a logit of 1000", large)
     yield Case((np.array([[0.0, -800.0], [3.0, 2.0]]),), "a probability of e^-800", large)
-    rows = np.array([[1000.0, 999.0, 0.0], [-1000.0, -999.0, -1001.0]])
+    rows = np.array([[-1000.0, -999.0, -1001.0], [1000.0, 999.0, 0.0]])
     yield Case((rows,), "rows of very different size", large)
     single = np.array([[1000.0, 0.0], [0.0, 200.0]], dtype=np.float32)
     yield Case((single,), "float32", large)
@@ -229,6 +229,53 @@ def always_double(logits):
 def in_place(logits):
     logits -= logits.max(axis=1, keepdims=True)
     return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+
+
+@log_softmax.mistake(
+    "You subtract the largest size, which needn't be the largest logit: in a row of 0 and -800, "
+    "which exponents are left?",
+    loses=("large",),
+)
+def largest_size_subtracted(logits):
+    shifted = logits - np.abs(logits).max(axis=1, keepdims=True)
+    with np.errstate(all="ignore"):
+        return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+@log_softmax.mistake(
+    "You subtract the largest logit of the first row from all rows. Each needs its own.",
+    loses=("large",),
+)
+def largest_of_the_first_row(logits):
+    shifted = logits - logits[0].max()
+    with np.errstate(all="ignore"):
+        return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+@log_softmax.mistake(
+    "Putting the smallest float in place of 0 is a clip too: its logarithm is -708. Which "
+    "logarithm has e^-1000?",
+    loses=("large",),
+)
+def smallest_float_for_zero(logits):
+    e = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.log(np.maximum(e / e.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny))
+
+
+@log_softmax.mistake(
+    "`nan_to_num` puts a number where there was none. It isn't the number that was lost.",
+    loses=("large",),
+)
+def patched_afterwards(logits):
+    with np.errstate(all="ignore"):
+        e = np.exp(logits)
+        return np.nan_to_num(np.log(e / e.sum(axis=1, keepdims=True)))
+
+
+@log_softmax.mistake("You count in powers of ten. The statement's logarithm is the natural one.")
+def in_powers_of_ten(logits):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return shifted / np.log(10) - np.log10(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
 # cross_entropy --------------------------------------------------------------------
@@ -518,6 +565,91 @@ def loss_of_each_sample(logits, labels):
     return -log_p[n, labels], dlogits / len(logits)
 
 
+@cross_entropy.mistake(
+    "`dlogits[labels]` picks whole rows, by the number of a class. How do you pick one entry from "
+    "each row?"
+)
+def whole_rows(logits, labels):
+    n = np.arange(len(logits))
+    log_p = logits - np.logaddexp.reduce(logits, axis=1)[:, None]
+    dlogits = np.exp(log_p)
+    dlogits[labels] -= 1
+    return -log_p[n, labels].mean(), dlogits / len(logits)
+
+
+@cross_entropy.mistake(
+    "The 1 at the right class is divided by the number of samples, and the probabilities aren't.",
+    loses=("dlogits",),
+)
+def half_of_it_divided(logits, labels):
+    target = np.eye(logits.shape[1])[labels]
+    log_p = logits - np.logaddexp.reduce(logits, axis=1)[:, None]
+    return -np.sum(target * log_p) / len(logits), np.exp(log_p) - target / len(logits)
+
+
+@cross_entropy.mistake(
+    "You average the gradient over the samples. Each sample has logits of its own, so each row is "
+    "needed.",
+    loses=("dlogits",),
+)
+def gradient_averaged(logits, labels):
+    target = np.eye(logits.shape[1])[labels]
+    log_p = logits - np.logaddexp.reduce(logits, axis=1)[:, None]
+    return -np.sum(target * log_p) / len(logits), (np.exp(log_p) - target).mean(axis=0)
+
+
+@cross_entropy.mistake(
+    "The gradient is divided by the number of classes. Over what is the mean taken?",
+    loses=("dlogits",),
+)
+def divided_by_classes(logits, labels):
+    target = np.eye(logits.shape[1])[labels]
+    log_p = logits - np.logaddexp.reduce(logits, axis=1)[:, None]
+    loss = -np.sum(target * log_p) / len(logits)
+    return loss, (np.exp(log_p) - target) / logits.shape[1]
+
+
+@cross_entropy.mistake(
+    "The small number that you add to p hides how wrong a sure answer is, as clipping does.",
+    loses=("loss",),
+)
+def small_number_added(logits, labels):
+    n = np.arange(len(logits))
+    p = np.exp(logits - np.logaddexp.reduce(logits, axis=1)[:, None])
+    loss = -np.log(p[n, labels] + 1e-9).mean()
+    p[n, labels] -= 1
+    return loss, p / len(logits)
+
+
+@cross_entropy.mistake(
+    "You charge for the likeliest class, whatever the label says. Which one was right?",
+    loses=("loss",),
+)
+def likeliest_class(logits, labels):
+    target = np.eye(logits.shape[1])[labels]
+    log_p = logits - np.logaddexp.reduce(logits, axis=1)[:, None]
+    return -log_p.max(axis=1).mean(), (np.exp(log_p) - target) / len(logits)
+
+
+@cross_entropy.mistake("Your labels begin at 1. In this sheet the first class is 0.")
+def labels_from_one(logits, labels):
+    n = np.arange(len(logits))
+    log_p = logits - np.logaddexp.reduce(logits, axis=1)[:, None]
+    dlogits = np.exp(log_p)
+    dlogits[n, labels - 1] -= 1
+    return -log_p[n, labels - 1].mean(), dlogits / len(logits)
+
+
+@cross_entropy.mistake(
+    "Your gradient holds logarithms of probabilities, where probabilities should stand.",
+    loses=("dlogits",),
+)
+def logarithm_for_probability(logits, labels):
+    target = np.eye(logits.shape[1])[labels]
+    log_p = logits - np.logaddexp.reduce(logits, axis=1)[:, None]
+    return -np.sum(target * log_p) / len(logits), (log_p - target) / len(logits)
+
+
 # bce_with_logits ------------------------------------------------------------------
 
 bce_with_logits = Exercise(
@@ -759,6 +891,59 @@ def softmax_over_the_questions(logits, targets, pos_weight):
     return loss, (np.exp(log_p) - pos_weight * targets) / logits.size
 
 
+@bce_with_logits.mistake(
+    "You cut the logits off first, and with them how wrong a sure answer is.", loses=("loss",)
+)
+def logits_cut_off(logits, targets, pos_weight):
+    z = np.clip(logits, -50, 50)
+    loss = np.mean(pos_weight * targets * np.logaddexp(0, -z) + (1 - targets) * np.logaddexp(0, z))
+    p = 1 / (1 + np.exp(-z))
+    return loss, ((1 - targets) * p - pos_weight * targets * (1 - p)) / logits.size
+
+
+@bce_with_logits.mistake(
+    "For a target that is fully yes it is right. For 0.7 your gradient weights the no half too.",
+    loses=("dlogits",),
+)
+def weighted_where_any_yes(logits, targets, pos_weight):
+    yes, no = np.logaddexp(0, -logits), np.logaddexp(0, logits)
+    loss = np.mean(pos_weight * targets * yes + (1 - targets) * no)
+    weight = np.where(targets > 0, pos_weight, 1.0)
+    return loss, weight * (np.exp(-yes) - targets) / logits.size
+
+
+@bce_with_logits.mistake(
+    "You weight the question by its target, and then charge yes and no alike. For targets of 0 and "
+    "1 that is the same. Look at a target in between: which half carries the weight?"
+)
+def weight_outside(logits, targets, pos_weight):
+    weight = pos_weight * targets + 1 - targets
+    loss = np.mean(weight * (np.logaddexp(0, logits) - targets * logits))
+    p = np.exp(-np.logaddexp(0, -logits))
+    return loss, weight * (p - targets) / logits.size
+
+
+@bce_with_logits.mistake(
+    "A yes that isn't sure enough should push its logit up. Which sign has its gradient?",
+    loses=("dlogits",),
+)
+def yes_half_uphill(logits, targets, pos_weight):
+    yes, no = np.logaddexp(0, -logits), np.logaddexp(0, logits)
+    loss = np.mean(pos_weight * targets * yes + (1 - targets) * no)
+    dlogits = (1 - targets) * np.exp(-yes) + pos_weight * targets * np.exp(-no)
+    return loss, dlogits / logits.size
+
+
+@bce_with_logits.mistake(
+    "The yes half pulls with full strength even where p is 1 already: a factor is missing there.",
+    loses=("dlogits",),
+)
+def yes_half_never_rests(logits, targets, pos_weight):
+    yes, no = np.logaddexp(0, -logits), np.logaddexp(0, logits)
+    loss = np.mean(pos_weight * targets * yes + (1 - targets) * no)
+    return loss, ((1 - targets) * np.exp(-yes) - pos_weight * targets) / logits.size
+
+
 # huber ----------------------------------------------------------------------------
 
 huber = Exercise(
@@ -985,6 +1170,50 @@ def delta_of_one(prediction, target, delta):
     return entries.mean(), np.clip(error, -1, 1) / error.size
 
 
+@huber.mistake(
+    "Your far half is too low or too high at delta, unless delta is 1: what must be subtracted so "
+    "that the halves meet?",
+    loses=("loss",),
+)
+def half_a_delta(prediction, target, delta):
+    error = prediction - target
+    size = np.abs(error)
+    entries = np.where(size <= delta, 0.5 * error**2, delta * size - 0.5 * delta)
+    return entries.mean(), np.clip(error, -delta, delta) / error.size
+
+
+@huber.mistake(
+    "That is pseudo-Huber, smooth everywhere: a good loss, and another one. Here a square turns "
+    "into a line at one point."
+)
+def pseudo_huber(prediction, target, delta):
+    ratio = (prediction - target) / delta
+    root = np.sqrt(1 + ratio**2)
+    return np.mean(delta**2 * (root - 1)), delta * ratio / root / ratio.size
+
+
+@huber.mistake(
+    "Far away your slope is 1, in loss and gradient alike, and near the target it is the error. At "
+    "an error of delta the two should agree."
+)
+def absolute_error_far_away(prediction, target, delta):
+    error = prediction - target
+    size = np.abs(error)
+    entries = np.where(size <= delta, 0.5 * error**2, size - 0.5)
+    return entries.mean(), np.where(size <= delta, error, np.sign(error)) / error.size
+
+
+@huber.mistake(
+    "Your gradient still grows with the error far away. What is the slope of a straight line?",
+    loses=("dprediction",),
+)
+def error_times_delta(prediction, target, delta):
+    error = prediction - target
+    size = np.abs(error)
+    entries = np.where(size <= delta, 0.5 * error**2, delta * (size - 0.5 * delta))
+    return entries.mean(), np.where(size <= delta, error, delta * error) / error.size
+
+
 # gaussian_nll_gradient --------------------------------------------------------------
 
 gaussian_nll_gradient = Exercise(
@@ -1154,6 +1383,53 @@ def of_the_squared_error(mean, log_variance, target):
 def added_up(mean, log_variance, target):
     error, precision = mean - target, np.exp(-log_variance)
     return np.mean(error * precision), np.mean(0.5 * (1 - error**2 * precision))
+
+
+@gaussian_nll_gradient.mistake(
+    "The first is the gradient of the mean over the samples, the second that of the sum.",
+    loses=("dlog_variance",),
+)
+def second_of_the_sum(mean, log_variance, target):
+    error, precision = mean - target, np.exp(-log_variance)
+    return error * precision / len(mean), 0.5 * (1 - error**2 * precision)
+
+
+@gaussian_nll_gradient.mistake(
+    "You divide the error by the standard deviation. What stands under the square in the loss?",
+    loses=("dmean",),
+)
+def divided_by_the_deviation(mean, log_variance, target):
+    error, precision = mean - target, np.exp(-log_variance)
+    dmean = error * np.exp(-log_variance / 2)
+    return dmean / len(mean), 0.5 * (1 - error**2 * precision) / len(mean)
+
+
+@gaussian_nll_gradient.mistake(
+    "Half of the first gradient is missing: what does differentiating a square bring down?",
+    loses=("dmean",),
+)
+def two_of_the_square_lost(mean, log_variance, target):
+    error, precision = mean - target, np.exp(-log_variance)
+    dmean = 0.5 * error * precision
+    return dmean / len(mean), 0.5 * (1 - error**2 * precision) / len(mean)
+
+
+@gaussian_nll_gradient.mistake(
+    "The first is twice too large. Which factor stands in front of the square?", loses=("dmean",)
+)
+def half_of_the_square_lost(mean, log_variance, target):
+    error, precision = mean - target, np.exp(-log_variance)
+    dmean = 2 * error * precision
+    return dmean / len(mean), 0.5 * (1 - error**2 * precision) / len(mean)
+
+
+@gaussian_nll_gradient.mistake(
+    "The derivative of s with respect to s is not s.", loses=("dlog_variance",)
+)
+def logarithm_not_differentiated(mean, log_variance, target):
+    error, precision = mean - target, np.exp(-log_variance)
+    dlog_variance = 0.5 * (log_variance - error**2 * precision)
+    return error * precision / len(mean), dlog_variance / len(mean)
 
 
 # mended_regression ----------------------------------------------------------------
@@ -1343,6 +1619,47 @@ def losses_as_a_list(x, y, lr, steps):
         weight = weight - lr * x.T @ dprediction
         bias = bias - lr * dprediction.sum()
     return weight, bias, losses
+
+
+@mended_regression.mistake(
+    "Her losses are means of the squares, and yours are sums.", loses=("losses",)
+)
+def losses_summed(x, y, lr, steps):
+    weight, bias, losses = np.zeros((x.shape[1], 1)), 0.0, []
+    for _ in range(steps):
+        error = x @ weight + bias - y[:, None]
+        losses.append(np.sum(error**2))
+        dprediction = 2 * error / len(y)
+        weight = weight - lr * x.T @ dprediction
+        bias = bias - lr * dprediction.sum()
+    return weight, bias, np.array(losses)
+
+
+@mended_regression.mistake(
+    "Your bias steps with an error that the new weight has changed already. Both step at once, "
+    "from the same error."
+)
+def one_after_the_other(x, y, lr, steps):
+    weight, bias, losses = np.zeros((x.shape[1], 1)), 0.0, []
+    for _ in range(steps):
+        error = x @ weight + bias - y[:, None]
+        losses.append(np.mean(error**2))
+        weight = weight - lr * 2 * x.T @ error / len(y)
+        bias = bias - lr * 2 * (x @ weight + bias - y[:, None]).mean()
+    return weight, bias, np.array(losses)
+
+
+@mended_regression.mistake(
+    "Your steps are too long by a factor: the loss is a mean over the samples."
+)
+def gradient_of_the_sum_of_squares(x, y, lr, steps):
+    weight, bias, losses = np.zeros((x.shape[1], 1)), 0.0, []
+    for _ in range(steps):
+        error = x @ weight + bias - y[:, None]
+        losses.append(np.mean(error**2))
+        weight = weight - lr * 2 * x.T @ error
+        bias = bias - lr * 2 * error.sum()
+    return weight, bias, np.array(losses)
 
 
 # overflow_forecast ----------------------------------------------------------------
