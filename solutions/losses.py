@@ -205,7 +205,7 @@ for step in range(101):
 # `(samples, questions)` and `pos_weight` of shape `(questions,)`, as `torch.nn.BCEWithLogitsLoss`
 # has it: the mean is over all entries, and targets are numbers from 0 to 1, not only those two.
 # Return the loss and `dlogits`, its gradient. Both must be right at logits of $\pm 1000$. The
-# logistic unit of the sheet on neurons did this for one question without a weight; the weight changes
+# logistic unit of the sheet on neurons did this for one question without a weight, which changes
 # the gradient, so differentiate anew.
 #
 # For example, `logits = [[0, 0]]`, `targets = [[1, 0]]`, `pos_weight = [3, 3]` give a loss of $(3
