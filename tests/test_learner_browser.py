@@ -1,5 +1,6 @@
 """A learner's session in a real JupyterLab: wrong, hint, corrected, right."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -15,13 +16,19 @@ RIGHT = """def neuron_forward(x, weight, bias):
 
 
 def run(page, cell, source=None):
-    """Run a cell, with another source if one is given."""
-    cell.scroll_into_view_if_needed()
-    cell.locator(".cm-content").click()
+    """Run a cell, with another source if one is given, and wait until it has run."""
+    from playwright.sync_api import expect
+
+    editor, prompt = cell.locator(".cm-content"), cell.locator(".jp-InputPrompt")
+    before = prompt.inner_text()
+    editor.click()
     if source is not None:
         page.keyboard.press("Control+A")
         page.keyboard.insert_text(source)
+        expect(editor).to_contain_text(source.splitlines()[-1].strip())
     page.keyboard.press("Control+Enter")
+    expect(prompt).not_to_have_text(before, timeout=60_000)
+    expect(prompt).to_have_text(re.compile(r"\[\d+\]:"), timeout=60_000)
 
 
 @pytest.mark.browser
