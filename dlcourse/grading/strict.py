@@ -12,13 +12,12 @@ import math
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
+from dlcourse.checks.core.cell import VERDICT_TYPE as VERDICT
 from dlcourse.grading.errors import needs
 
 with needs("grading"):
     from nbgrader.preprocessors import NbGraderPreprocessor
     from nbgrader.utils import is_grade, is_solution
-
-VERDICT = "application/vnd.dlcourse.verdict+json"
 
 
 class Strict(NbGraderPreprocessor):
