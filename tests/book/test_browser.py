@@ -72,6 +72,35 @@ def test_the_page_follows_the_readers_colour_scheme(browser, address):
         tab.context.close()
 
 
+def test_figures_are_moved_from_the_keyboard_and_stand_still_without_scripts(browser, address, toc):
+    pages = [n for n in toc if n.startswith("chapters/")]
+    tab = browser.new_context().new_page()
+    still = browser.new_context(java_script_enabled=False).new_page()
+    moved = 0
+    for name in pages:
+        tab.goto(f"{address}{name}.html")
+        still.goto(f"{address}{name}.html")
+        for k, figure in enumerate(tab.locator("figure.explorer").all()):
+            for control in figure.locator("select, input").all():
+                seen = [
+                    figure.locator("svg svg").inner_html(),
+                    figure.locator("figcaption").inner_text(),
+                ]
+                control.focus()
+                tab.keyboard.press(
+                    "ArrowRight" if control.evaluate("e => e.matches('input')") else "ArrowDown"
+                )
+                assert figure.locator("figcaption").inner_text() != seen[1]
+                assert figure.locator("svg svg").inner_html() != seen[0]
+                moved += 1
+            fallback = still.locator("figure.explorer").nth(k)
+            assert fallback.locator("[data-line]").first.get_attribute("d")
+            assert not fallback.locator("form").is_visible()
+    tab.context.close()
+    still.context.close()
+    assert moved
+
+
 def test_a_recall_question_is_answered_from_the_keyboard(browser, address, toc):
     tab = browser.new_context().new_page()
     tab.goto(f"{address}{next(name for name in toc if name.startswith('chapters/'))}.html")
