@@ -351,7 +351,7 @@ check("gaussian_nll_gradient", gaussian_nll_gradient)
 # %% [markdown] role="statement" grade_id="mended_regression"
 # ## Find the fault
 #
-# A colleague foretells the body mass of penguins from the length of their flippers. Her function
+# A colleague predicts the body mass of penguins from the length of their flippers. Her function
 # runs without a warning, and its loss falls and comes to rest. But her line is flat: it gives
 # every bird the same mass. The cell below is hers; run it and look at what it answers. There is
 # one fault.
@@ -424,7 +424,7 @@ print(f"yours  from {answers.min():.2f} to {answers.max():.2f} kg, loss {losses[
 # %% [markdown] role="question" grade_id="which_loss"
 # ## Which loss for the parcels
 #
-# A parcel service wants to foretell how many days a parcel takes. Most take one to four days; a
+# A parcel service wants to predict how many days a parcel takes. Most take one to four days; a
 # few get lost and turn up after 60. One manager adds the forecasts of all parcels up, to plan the
 # total of days in store. Another prints the forecast on the receipt, and wants half of the parcels
 # to arrive sooner than that. Which loss would you train with for each of them, and why? Say what a

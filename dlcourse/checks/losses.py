@@ -170,6 +170,16 @@ def clipped_logits(logits):
 
 
 @log_softmax.mistake(
+    "You cut logits off at 30: nothing overflows, and a logit of 1000 becomes one of 30. What was "
+    "the shift for?",
+    loses=("large",),
+)
+def logits_clipped_at_thirty(logits):
+    z = np.clip(logits, -30, 30)
+    return z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+
+
+@log_softmax.mistake(
     "The shift is in the sum, but not in front of it: they must be the same, or it doesn't cancel."
 )
 def shifted_in_the_sum_only(logits):
@@ -944,6 +954,29 @@ def yes_half_never_rests(logits, targets, pos_weight):
     return loss, ((1 - targets) * np.exp(-yes) - pos_weight * targets) / logits.size
 
 
+@bce_with_logits.mistake(
+    "Your gradient weights a whole sample by its labels. Which entries of a row does a weight "
+    "belong to?",
+    loses=("dlogits",),
+)
+def weighted_by_row(logits, targets, pos_weight):
+    yes, no = np.logaddexp(0, -logits), np.logaddexp(0, logits)
+    loss = np.mean(pos_weight * targets * yes + (1 - targets) * no)
+    weight = (pos_weight * targets + 1 - targets).mean(axis=1, keepdims=True)
+    return loss, weight * (np.exp(-yes) - targets) / logits.size
+
+
+@bce_with_logits.mistake(
+    "You average the yeses over the yeses and the noes over the noes. The mean is over all entries."
+)
+def averaged_by_answer(logits, targets, pos_weight):
+    yes, no = np.logaddexp(0, -logits), np.logaddexp(0, logits)
+    of_yes, of_no = max(targets.sum(), 1.0), max((1 - targets).sum(), 1.0)
+    loss = np.sum(pos_weight * targets * yes) / of_yes + np.sum((1 - targets) * no) / of_no
+    dlogits = (1 - targets) * np.exp(-yes) / of_no - pos_weight * targets * np.exp(-no) / of_yes
+    return loss, dlogits
+
+
 # huber ----------------------------------------------------------------------------
 
 huber = Exercise(
@@ -1214,6 +1247,41 @@ def error_times_delta(prediction, target, delta):
     return entries.mean(), np.where(size <= delta, error, delta * error) / error.size
 
 
+@huber.mistake(
+    "You divide by the number of near errors. The far ones cost something too: the mean is over "
+    "all."
+)
+def divided_by_the_near(prediction, target, delta):
+    error = prediction - target
+    size = np.abs(error)
+    entries = np.where(size <= delta, 0.5 * error**2, delta * (size - 0.5 * delta))
+    near = max(int((size <= delta).sum()), 1)
+    return entries.sum() / near, np.clip(error, -delta, delta) / near
+
+
+@huber.mistake(
+    "You average the errors first, and an error of 3 and one of -3 cancel. What is averaged, "
+    "errors or losses?"
+)
+def of_the_mean_error(prediction, target, delta):
+    error = np.mean(prediction - target)
+    size = abs(error)
+    loss = 0.5 * error**2 if size <= delta else delta * (size - 0.5 * delta)
+    return loss, np.full_like(prediction, np.clip(error, -delta, delta) / prediction.size)
+
+
+@huber.mistake(
+    "Near the target your gradient is half of what it should be: the one half in front of the "
+    "square has gone already.",
+    loses=("dprediction",),
+)
+def half_kept_in_the_slope(prediction, target, delta):
+    error = prediction - target
+    size = np.abs(error)
+    entries = np.where(size <= delta, 0.5 * error**2, delta * (size - 0.5 * delta))
+    return entries.mean(), np.where(size <= delta, error / 2, delta * np.sign(error)) / error.size
+
+
 # gaussian_nll_gradient --------------------------------------------------------------
 
 gaussian_nll_gradient = Exercise(
@@ -1429,6 +1497,26 @@ def half_of_the_square_lost(mean, log_variance, target):
 def logarithm_not_differentiated(mean, log_variance, target):
     error, precision = mean - target, np.exp(-log_variance)
     dlog_variance = 0.5 * (log_variance - error**2 * precision)
+    return error * precision / len(mean), dlog_variance / len(mean)
+
+
+@gaussian_nll_gradient.mistake(
+    "In the second the error stands as it is. What stands in the loss?", loses=("dlog_variance",)
+)
+def error_not_squared(mean, log_variance, target):
+    error, precision = mean - target, np.exp(-log_variance)
+    dlog_variance = 0.5 * (1 - np.abs(error) * precision)
+    return error * precision / len(mean), dlog_variance / len(mean)
+
+
+@gaussian_nll_gradient.mistake(
+    "In the second the error stands with its sign, not squared: does too high cost other than too "
+    "low?",
+    loses=("dlog_variance",),
+)
+def signed_error_not_squared(mean, log_variance, target):
+    error, precision = mean - target, np.exp(-log_variance)
+    dlog_variance = 0.5 * (1 - error * precision)
     return error * precision / len(mean), dlog_variance / len(mean)
 
 
@@ -1659,6 +1747,20 @@ def gradient_of_the_sum_of_squares(x, y, lr, steps):
         losses.append(np.mean(error**2))
         weight = weight - lr * 2 * x.T @ error
         bias = bias - lr * 2 * error.sum()
+    return weight, bias, np.array(losses)
+
+
+@mended_regression.mistake(
+    "Your shapes fit now because the inputs of a sample are added up. Each input has a weight of "
+    "its own: with one input that doesn't show."
+)
+def inputs_added_up(x, y, lr, steps):
+    weight, bias, losses = np.zeros((x.shape[1], 1)), 0.0, []
+    for _ in range(steps):
+        error = x @ weight + bias - y[:, None]
+        losses.append(np.mean(error**2))
+        weight = weight - lr * 2 * (x.sum(axis=1) @ error) / len(y)
+        bias = bias - lr * 2 * error.mean()
     return weight, bias, np.array(losses)
 
 
