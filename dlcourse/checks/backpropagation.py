@@ -322,6 +322,18 @@ def added_up(dy, z):
     return np.where(z > 0, dy, 0).sum(axis=0)
 
 
+@relu_backward.mistake(
+    "The sign of z isn't the slope: a silent unit hands back nothing, not the opposite."
+)
+def times_the_sign(dy, z):
+    return dy * np.sign(z)
+
+
+@relu_backward.mistake("That is the forward again. Where does dy come in?")
+def forward_again(dy, z):
+    return np.maximum(z, 0)
+
+
 # softmax_cross_entropy_backward -----------------------------------------------
 
 softmax_cross_entropy_backward = Exercise(
@@ -521,6 +533,33 @@ def shifts_the_callers_logits(logits, labels):
     return (p - np.eye(logits.shape[1])[labels]) / len(labels)
 
 
+@softmax_cross_entropy_backward.mistake("Twice too large. Which loss has a 2 in its gradient?")
+def factor_of_squared_error(logits, labels):
+    e = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    return 2 * (p - np.eye(logits.shape[1])[labels]) / len(labels)
+
+
+@softmax_cross_entropy_backward.mistake(
+    "Clipped logits are other logits: after clipping, 1,000 and 999 are the same. What may be "
+    "subtracted from all logits of a row without any change?",
+    loses=("large",),
+)
+def clipped_logits(logits, labels):
+    e = np.exp(np.clip(logits, -50, 50))
+    p = e / e.sum(axis=1, keepdims=True)
+    return (p - np.eye(logits.shape[1])[labels]) / len(labels)
+
+
+@softmax_cross_entropy_backward.mistake(
+    "One row for the whole batch. Each sample has logits of its own, and so a gradient."
+)
+def added_over_the_batch(logits, labels):
+    e = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    return (p - np.eye(logits.shape[1])[labels]).mean(axis=0)
+
+
 # gradient_check ---------------------------------------------------------------
 
 gradient_check = Exercise(
@@ -549,6 +588,7 @@ def _(rng):
     drift = np.array([0.1, 0.7, -1.3])
     yield Case(("squares", drift, 2 * drift + [0.0, -0.5, 0.0], 0.3), "one entry too small")
     yield Case(("cubes", np.array([[2.0]]), np.array([[12.5]]), 0.2), "one number")
+    yield Case(("billionths", x, np.array([4e-9, -4e-9, 1e-9]), 0.1), "slopes of billionths")
     while True:
         x = rng.normal(size=rng.integers(2, 5, size=rng.integers(1, 4)))
         name = str(rng.choice(["cubes", "squares", "rows"]))
@@ -564,6 +604,7 @@ def _(candidate, function, x, claimed, h):
         "squares": lambda x: float(np.sum(x**2)),
         "rows": lambda x: float(np.sum(x * np.roll(x, 1, 0))),
         "constant": lambda x: 7.0,
+        "billionths": lambda x: 1e-9 * float(np.sum(x**2)),
     }
     numerical, error = candidate(functions[function], x, claimed, h)
     return {"numerical": numerical, "error": error}
@@ -877,6 +918,95 @@ def sign_left_in(f, x, claimed, h):
     return numerical, (claimed - numerical).max() / size if size > 0 else 0.0
 
 
+@gradient_check.mistake(
+    "A small number added to the size swallows gradients that are smaller still: a fault among "
+    "billionths passes. Ask whether the size is 0 instead.",
+    loses=("error",),
+)
+def padded_size(f, x, claimed, h):
+    numerical = np.zeros(x.shape)
+    for i in np.ndindex(x.shape):
+        up, down = x.copy(), x.copy()
+        up[i] += h
+        down[i] -= h
+        numerical[i] = (f(up) - f(down)) / (2 * h)
+    size = max(np.abs(numerical).max(), np.abs(claimed).max()) + 1e-8
+    return numerical, np.abs(numerical - claimed).max() / size
+
+
+@gradient_check.mistake(
+    "You give an error for each entry. Which one number says whether all of them are right?",
+    loses=("error",),
+)
+def error_of_each_entry(f, x, claimed, h):
+    numerical = np.zeros(x.shape)
+    for i in np.ndindex(x.shape):
+        up, down = x.copy(), x.copy()
+        up[i] += h
+        down[i] -= h
+        numerical[i] = (f(up) - f(down)) / (2 * h)
+    size = max(np.abs(numerical).max(), np.abs(claimed).max())
+    return numerical, np.abs(numerical - claimed) / size if size > 0 else np.zeros(x.shape)
+
+
+@gradient_check.mistake(
+    "Two gradients with the same largest entry may differ everywhere else. Subtract first, then "
+    "look for the largest.",
+    loses=("error",),
+)
+def difference_of_the_largest(f, x, claimed, h):
+    numerical = np.zeros(x.shape)
+    for i in np.ndindex(x.shape):
+        up, down = x.copy(), x.copy()
+        up[i] += h
+        down[i] -= h
+        numerical[i] = (f(up) - f(down)) / (2 * h)
+    size = max(np.abs(numerical).max(), np.abs(claimed).max())
+    gap = abs(np.abs(numerical).max() - np.abs(claimed).max())
+    return numerical, gap / size if size > 0 else 0.0
+
+
+@gradient_check.mistake(
+    "Your size is the largest entry with its sign. How large is an array of -3 and -5?",
+    loses=("error",),
+)
+def size_with_its_sign(f, x, claimed, h):
+    numerical = np.zeros(x.shape)
+    for i in np.ndindex(x.shape):
+        up, down = x.copy(), x.copy()
+        up[i] += h
+        down[i] -= h
+        numerical[i] = (f(up) - f(down)) / (2 * h)
+    size = max(numerical.max(), claimed.max())
+    return numerical, np.abs(numerical - claimed).max() / size if size != 0 else 0.0
+
+
+@gradient_check.mistake(
+    "On an array with two axes you move a whole row at once. How many entries does x have?"
+)
+def rows_at_once(f, x, claimed, h):
+    numerical = np.zeros(x.shape)
+    for i in range(len(x)):
+        up, down = x.copy(), x.copy()
+        up[i] += h
+        down[i] -= h
+        numerical[i] = (f(up) - f(down)) / (2 * h)
+    size = max(np.abs(numerical).max(), np.abs(claimed).max())
+    return numerical, np.abs(numerical - claimed).max() / size if size > 0 else 0.0
+
+
+@gradient_check.mistake("Numerical first, then the error: you return them the other way round.")
+def the_other_way_round(f, x, claimed, h):
+    numerical = np.zeros(x.shape)
+    for i in np.ndindex(x.shape):
+        up, down = x.copy(), x.copy()
+        up[i] += h
+        down[i] -= h
+        numerical[i] = (f(up) - f(down)) / (2 * h)
+    size = max(np.abs(numerical).max(), np.abs(claimed).max())
+    return np.abs(numerical - claimed).max() / size if size > 0 else 0.0, numerical
+
+
 # mended_backward --------------------------------------------------------------
 
 mended_backward = Exercise(
@@ -1051,6 +1181,37 @@ def adds_into_dy(dy, x, scale, shift, gain):
     dgain = (dy * t).sum(axis=0)
     dy += du * scale
     return dy, (du * x).sum(axis=0), du.sum(axis=0), dgain
+
+
+@mended_backward.mistake(
+    "Both ways are there, but on one of them you pass tanh without its slope.", loses=("dx",)
+)
+def tanh_without_its_slope(dy, x, scale, shift, gain):
+    t = np.tanh(scale * x + shift)
+    du = dy * gain * (1 - t**2)
+    dx = dy + dy * gain * scale
+    return dx, (du * x).sum(axis=0), du.sum(axis=0), (dy * t).sum(axis=0)
+
+
+@mended_backward.mistake(
+    "On the straight way you multiply dy with x. What is the slope of x with respect to x?",
+    loses=("dx",),
+)
+def x_as_a_slope(dy, x, scale, shift, gain):
+    t = np.tanh(scale * x + shift)
+    du = dy * gain * (1 - t**2)
+    dx = dy * x + du * scale
+    return dx, (du * x).sum(axis=0), du.sum(axis=0), (dy * t).sum(axis=0)
+
+
+@mended_backward.mistake(
+    "The gain stands on the other way. Does the straight one pass it?", loses=("dx",)
+)
+def gain_on_the_straight_path(dy, x, scale, shift, gain):
+    t = np.tanh(scale * x + shift)
+    du = dy * gain * (1 - t**2)
+    dx = dy * gain + du * scale
+    return dx, (du * x).sum(axis=0), du.sum(axis=0), (dy * t).sum(axis=0)
 
 
 # train_mlp --------------------------------------------------------------------
@@ -1460,6 +1621,107 @@ def trains_the_callers_arrays(x, labels, params, lr, steps):
     return params, np.array(losses)
 
 
+@train_mlp.mistake(
+    "You silence hidden units by the sign of what comes back. Who decides: dh, or the scores?"
+)
+def silenced_by_what_comes_back(x, labels, params, lr, steps):
+    params, losses = dict(params), []
+    for _ in range(steps):
+        z = x @ params["0.weight"].T + params["0.bias"]
+        h = np.maximum(z, 0)
+        e = h @ params["2.weight"].T + params["2.bias"]
+        e = np.exp(e - e.max(axis=1, keepdims=True))
+        p = e / e.sum(axis=1, keepdims=True)
+        losses.append(-np.log(p[np.arange(len(x)), labels]).mean())
+        dy = (p - np.eye(p.shape[1])[labels]) / len(x)
+        dz = np.maximum(dy @ params["2.weight"], 0)
+        grads = {"0.weight": dz.T @ x, "0.bias": dz.sum(axis=0)}
+        grads |= {"2.weight": dy.T @ h, "2.bias": dy.sum(axis=0)}
+        params = {name: params[name] - lr * grads[name] for name in params}
+    return params, np.array(losses)
+
+
+@train_mlp.mistake(
+    "Your biases move too little by one factor. Does the mean over the batch come in twice?"
+)
+def mean_of_the_biases(x, labels, params, lr, steps):
+    params, losses = dict(params), []
+    for _ in range(steps):
+        z = x @ params["0.weight"].T + params["0.bias"]
+        h = np.maximum(z, 0)
+        e = h @ params["2.weight"].T + params["2.bias"]
+        e = np.exp(e - e.max(axis=1, keepdims=True))
+        p = e / e.sum(axis=1, keepdims=True)
+        losses.append(-np.log(p[np.arange(len(x)), labels]).mean())
+        dy = (p - np.eye(p.shape[1])[labels]) / len(x)
+        dz = (dy @ params["2.weight"]) * (z > 0)
+        grads = {"0.weight": dz.T @ x, "0.bias": dz.mean(axis=0)}
+        grads |= {"2.weight": dy.T @ h, "2.bias": dy.mean(axis=0)}
+        params = {name: params[name] - lr * grads[name] for name in params}
+    return params, np.array(losses)
+
+
+@train_mlp.mistake(
+    "The gradient of the output weight takes what went *into* that layer. Were those the scores, "
+    "or what ReLU made of them?"
+)
+def scores_for_hidden(x, labels, params, lr, steps):
+    params, losses = dict(params), []
+    for _ in range(steps):
+        z = x @ params["0.weight"].T + params["0.bias"]
+        h = np.maximum(z, 0)
+        e = h @ params["2.weight"].T + params["2.bias"]
+        e = np.exp(e - e.max(axis=1, keepdims=True))
+        p = e / e.sum(axis=1, keepdims=True)
+        losses.append(-np.log(p[np.arange(len(x)), labels]).mean())
+        dy = (p - np.eye(p.shape[1])[labels]) / len(x)
+        dz = (dy @ params["2.weight"]) * (z > 0)
+        grads = {"0.weight": dz.T @ x, "0.bias": dz.sum(axis=0)}
+        grads |= {"2.weight": dy.T @ z, "2.bias": dy.sum(axis=0)}
+        params = {name: params[name] - lr * grads[name] for name in params}
+    return params, np.array(losses)
+
+
+@train_mlp.mistake(
+    "Those are misses squared. The loss of a classifier is minus the logarithm of what?",
+    loses=("losses",),
+)
+def squared_error_recorded(x, labels, params, lr, steps):
+    params, losses = dict(params), []
+    for _ in range(steps):
+        z = x @ params["0.weight"].T + params["0.bias"]
+        h = np.maximum(z, 0)
+        e = h @ params["2.weight"].T + params["2.bias"]
+        e = np.exp(e - e.max(axis=1, keepdims=True))
+        p = e / e.sum(axis=1, keepdims=True)
+        losses.append(-np.log(p[np.arange(len(x)), labels]).mean())
+        dy = (p - np.eye(p.shape[1])[labels]) / len(x)
+        losses[-1] = np.mean((p - np.eye(p.shape[1])[labels]) ** 2)
+        dz = (dy @ params["2.weight"]) * (z > 0)
+        grads = {"0.weight": dz.T @ x, "0.bias": dz.sum(axis=0)}
+        grads |= {"2.weight": dy.T @ h, "2.bias": dy.sum(axis=0)}
+        params = {name: params[name] - lr * grads[name] for name in params}
+    return params, np.array(losses)
+
+
+@train_mlp.mistake("One loss, the last. There should be one before each step.", loses=("losses",))
+def last_loss_alone(x, labels, params, lr, steps):
+    params, losses = dict(params), []
+    for _ in range(steps):
+        z = x @ params["0.weight"].T + params["0.bias"]
+        h = np.maximum(z, 0)
+        e = h @ params["2.weight"].T + params["2.bias"]
+        e = np.exp(e - e.max(axis=1, keepdims=True))
+        p = e / e.sum(axis=1, keepdims=True)
+        losses.append(-np.log(p[np.arange(len(x)), labels]).mean())
+        dy = (p - np.eye(p.shape[1])[labels]) / len(x)
+        dz = (dy @ params["2.weight"]) * (z > 0)
+        grads = {"0.weight": dz.T @ x, "0.bias": dz.sum(axis=0)}
+        grads |= {"2.weight": dy.T @ h, "2.bias": dy.sum(axis=0)}
+        params = {name: params[name] - lr * grads[name] for name in params}
+    return params, losses[-1] if losses else 0.0
+
+
 # tied_backward ----------------------------------------------------------------
 
 tied_backward = Exercise(
@@ -1609,7 +1871,8 @@ def second_use_transposed(dr, x, weight):
 
 
 @tied_backward.mistake(
-    "dx goes on through the weights once more, after the score: on how many ways does x reach r?",
+    "You subtract dr, as if the loss compared r with x. That is the loss's own affair: `dr` is "
+    "given.",
     loses=("dx",),
 )
 def x_also_a_target(dr, x, weight):
@@ -1630,6 +1893,33 @@ def divided_by_the_batch(dr, x, weight):
     h = np.tanh(x @ weight.T)
     dz = (dr @ weight.T) * (1 - h**2)
     return dz @ weight / len(x), (dz.T @ x + h.T @ dr) / len(x)
+
+
+@tied_backward.mistake(
+    "r doesn't read x but through h. Where does your second share of dx come from?", loses=("dx",)
+)
+def straight_path_invented(dr, x, weight):
+    h = np.tanh(x @ weight.T)
+    dz = (dr @ weight.T) * (1 - h**2)
+    return dz @ weight + dr, dz.T @ x + h.T @ dr
+
+
+@tied_backward.mistake(
+    "Along a way slopes are multiplied. What happens where two ways meet?", loses=("dweight",)
+)
+def uses_multiplied(dr, x, weight):
+    h = np.tanh(x @ weight.T)
+    dz = (dr @ weight.T) * (1 - h**2)
+    return dz @ weight, (dz.T @ x) * (h.T @ dr)
+
+
+@tied_backward.mistake(
+    "You count one use twice. The two uses give different gradients.", loses=("dweight",)
+)
+def one_use_counted_twice(dr, x, weight):
+    h = np.tanh(x @ weight.T)
+    dz = (dr @ weight.T) * (1 - h**2)
+    return dz @ weight, 2 * dz.T @ x
 
 
 # difference_forecast ----------------------------------------------------------
