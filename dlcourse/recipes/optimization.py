@@ -68,9 +68,13 @@ def losses_on(net: Sequential, data: Data) -> np.ndarray:
     x, labels = data
     with np.errstate(over="ignore", invalid="ignore"):
         logits = net.forward(x)
-    if not np.isfinite(logits).all():
+    if _diverged(logits):
         return np.full(len(x), np.inf)
     return -log_softmax(logits)[np.arange(len(x)), labels]
+
+
+def _diverged(logits: np.ndarray) -> bool:
+    return not (np.abs(logits) < 1e100).all()  # so that sums of losses stay finite too
 
 
 def follow(
@@ -88,8 +92,7 @@ def follow(
     for step in range(BUDGET + 1):
         if step % EVERY == 0:
             looks.append(losses_on(net, watched))
-            with np.errstate(over="ignore"):  # losses may be finite and their sum not
-                mean = looks[-1].mean()
+            mean = looks[-1].mean()
             if not np.isfinite(mean) or (stop and mean <= TARGET):
                 break
         if len(rows) < BATCH:
@@ -97,7 +100,7 @@ def follow(
         batch, rows = rows[:BATCH], rows[BATCH:]
         net.zero_grad()
         logits = net.forward(x[batch])
-        if not np.isfinite(logits).all():
+        if _diverged(logits):
             looks.append(np.full(len(watched[0]), np.inf))
             break
         loss.forward(logits, labels[batch])
