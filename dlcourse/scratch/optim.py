@@ -83,10 +83,13 @@ class SGD(Optimizer):
         if nesterov and not momentum:
             raise ValueError("nesterov looks ahead along the momentum, and momentum is 0")
         self.nesterov = nesterov
-        self._velocity = self._zeros()
+        self._velocity = self._zeros() if momentum else {}
 
     def _update(self, name: str, param: np.ndarray, grad: np.ndarray) -> None:
         grad = self._with_decay(param, grad)
+        if not self.momentum:
+            param -= self.lr * grad
+            return
         velocity = self._velocity[name]
         velocity *= self.momentum
         velocity += grad
