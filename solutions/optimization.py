@@ -245,7 +245,7 @@ check("clip_grad_norm", clip_grad_norm)
 #
 # Find it, and write the mended function as `mended_descent(x, y, weight, lr, batches)`: the same
 # arguments, `batches` being a list of arrays of row numbers. Return the weights after the last
-# batch, and the loss of each batch, taken before its step.
+# batch, and an array with the loss of each batch, taken before its step.
 #
 # <details><summary>Hint: where do I look?</summary>
 #

@@ -187,6 +187,51 @@ def written_in_place(weight, velocity, grad, lr, momentum):
     return weight, velocity
 
 
+@sgd_momentum.mistake(
+    "You shrink the step by 1 - momentum: a moving average after all. Is there such a factor in "
+    "the statement?",
+    loses=("weight",),
+)
+def step_scaled_down(weight, velocity, grad, lr, momentum):
+    velocity = momentum * velocity + grad
+    return weight - lr * (1 - momentum) * velocity, velocity
+
+
+@sgd_momentum.mistake(
+    "The gradient is in the velocity already, and you add it once more when you step.",
+    loses=("weight",),
+)
+def gradient_twice(weight, velocity, grad, lr, momentum):
+    velocity = momentum * velocity + grad
+    return weight - lr * (velocity + grad), velocity
+
+
+@sgd_momentum.mistake(
+    "You keep 1 - momentum of the old velocity. With a momentum of 0.9, how much should be left?"
+)
+def kept_the_rest(weight, velocity, grad, lr, momentum):
+    velocity = (1 - momentum) * velocity + grad
+    return weight - lr * velocity, velocity
+
+
+@sgd_momentum.mistake(
+    "That is a moving average with its shares exchanged. Which share has the old velocity in the "
+    "statement, and which the gradient?"
+)
+def average_with_shares_exchanged(weight, velocity, grad, lr, momentum):
+    velocity = (1 - momentum) * velocity + momentum * grad
+    return weight - lr * velocity, velocity
+
+
+@sgd_momentum.mistake(
+    "The learning rate acts twice: in the velocity, and again when you step. In torch's convention "
+    "it stands in one place."
+)
+def rate_twice(weight, velocity, grad, lr, momentum):
+    velocity = momentum * velocity + lr * grad
+    return weight - lr * velocity, velocity
+
+
 # adamw_step -------------------------------------------------------------------
 
 adamw_step = Exercise(
@@ -553,6 +598,121 @@ def averages_in_place(weight, grad, mean, square, t, lr, beta1, beta2, eps, weig
     return weight - lr * mean_hat / (np.sqrt(square_hat) + eps), mean, square
 
 
+@adamw_step.mistake(
+    "You take t - 1: at the first step the correction divides by 0. From which number does t "
+    "count?",
+    loses=("weight",),
+)
+def one_step_behind(weight, grad, mean, square, t, lr, beta1, beta2, eps, weight_decay):
+    mean = beta1 * mean + (1 - beta1) * grad
+    square = beta2 * square + (1 - beta2) * grad**2
+    with np.errstate(all="ignore"):
+        mean_hat = mean / (1 - np.float64(beta1) ** (t - 1))
+        square_hat = square / (1 - np.float64(beta2) ** (t - 1))
+        weight = weight - lr * weight_decay * weight
+        return weight - lr * mean_hat / (np.sqrt(square_hat) + eps), mean, square
+
+
+@adamw_step.mistake(
+    "beta to the power of t, not times t.",
+    loses=("weight",),
+)
+def times_instead_of_power(weight, grad, mean, square, t, lr, beta1, beta2, eps, weight_decay):
+    mean = beta1 * mean + (1 - beta1) * grad
+    square = beta2 * square + (1 - beta2) * grad**2
+    with np.errstate(all="ignore"):
+        mean_hat, square_hat = mean / (1 - beta1 * t), square / (1 - beta2 * t)
+        weight = weight - lr * weight_decay * weight
+        return weight - lr * mean_hat / (np.sqrt(square_hat) + eps), mean, square
+
+
+@adamw_step.mistake(
+    "You multiply by the correction. The averages are too small at first: should they get smaller "
+    "still?",
+    loses=("weight",),
+)
+def correction_multiplied(weight, grad, mean, square, t, lr, beta1, beta2, eps, weight_decay):
+    mean = beta1 * mean + (1 - beta1) * grad
+    square = beta2 * square + (1 - beta2) * grad**2
+    mean_hat, square_hat = mean * (1 - beta1**t), square * (1 - beta2**t)
+    weight = weight - lr * weight_decay * weight
+    return weight - lr * mean_hat / (np.sqrt(square_hat) + eps), mean, square
+
+
+@adamw_step.mistake(
+    "The decay went into the average of the gradients. Which of the two averages should know of "
+    "the weights?",
+    loses=("weight", "mean"),
+)
+def decay_in_the_mean(weight, grad, mean, square, t, lr, beta1, beta2, eps, weight_decay):
+    mean = beta1 * mean + (1 - beta1) * (grad + weight_decay * weight)
+    square = beta2 * square + (1 - beta2) * grad**2
+    mean_hat, square_hat = mean / (1 - beta1**t), square / (1 - beta2**t)
+    return weight - lr * mean_hat / (np.sqrt(square_hat) + eps), mean, square
+
+
+@adamw_step.mistake(
+    "It decays twice: in the gradient, as L2, and beside it. Once is enough, and where?"
+)
+def decay_in_both_places(weight, grad, mean, square, t, lr, beta1, beta2, eps, weight_decay):
+    grad = grad + weight_decay * weight
+    mean = beta1 * mean + (1 - beta1) * grad
+    square = beta2 * square + (1 - beta2) * grad**2
+    mean_hat, square_hat = mean / (1 - beta1**t), square / (1 - beta2**t)
+    weight = weight - lr * weight_decay * weight
+    return weight - lr * mean_hat / (np.sqrt(square_hat) + eps), mean, square
+
+
+@adamw_step.mistake(
+    "The decay went into the gradient, and nothing is corrected: that is neither Adam nor AdamW. "
+    "Go through the four formulas one by one."
+)
+def decay_in_the_gradient_uncorrected(
+    weight, grad, mean, square, t, lr, beta1, beta2, eps, weight_decay
+):
+    grad = grad + weight_decay * weight
+    mean = beta1 * mean + (1 - beta1) * grad
+    square = beta2 * square + (1 - beta2) * grad**2
+    return weight - lr * mean / (np.sqrt(square) + eps), mean, square
+
+
+@adamw_step.mistake(
+    "You average the size of the gradient. Its square is asked for; the root comes later.",
+    loses=("weight", "square"),
+)
+def size_for_square(weight, grad, mean, square, t, lr, beta1, beta2, eps, weight_decay):
+    mean = beta1 * mean + (1 - beta1) * grad
+    square = beta2 * square + (1 - beta2) * np.abs(grad)
+    mean_hat, square_hat = mean / (1 - beta1**t), square / (1 - beta2**t)
+    weight = weight - lr * weight_decay * weight
+    return weight - lr * mean_hat / (np.sqrt(square_hat) + eps), mean, square
+
+
+@adamw_step.mistake(
+    "Both averages are there, in the other order.",
+    loses=("mean", "square"),
+)
+def averages_in_other_order(weight, grad, mean, square, t, lr, beta1, beta2, eps, weight_decay):
+    mean = beta1 * mean + (1 - beta1) * grad
+    square = beta2 * square + (1 - beta2) * grad**2
+    mean_hat, square_hat = mean / (1 - beta1**t), square / (1 - beta2**t)
+    weight = weight - lr * weight_decay * weight
+    return weight - lr * mean_hat / (np.sqrt(square_hat) + eps), square, mean
+
+
+@adamw_step.mistake(
+    "That looks ahead by one more beta, as Nesterov does: it has a name of its own, NAdam.",
+    loses=("weight",),
+)
+def nesterov_adam(weight, grad, mean, square, t, lr, beta1, beta2, eps, weight_decay):
+    mean = beta1 * mean + (1 - beta1) * grad
+    square = beta2 * square + (1 - beta2) * grad**2
+    mean_hat, square_hat = mean / (1 - beta1**t), square / (1 - beta2**t)
+    ahead = beta1 * mean_hat + (1 - beta1) * grad / (1 - beta1**t)
+    weight = weight - lr * weight_decay * weight
+    return weight - lr * ahead / (np.sqrt(square_hat) + eps), mean, square
+
+
 # warmup_cosine ----------------------------------------------------------------
 
 warmup_cosine = Exercise(
@@ -824,6 +984,75 @@ def factor_only(step, lr, warmup, total, final):
     return final / lr + 0.5 * (1 - final / lr) * (1 + np.cos(np.pi * progress))
 
 
+@warmup_cosine.mistake(
+    "Your first step has rate 0, since you count the stairs from 0 to warmup - 1. How high is the "
+    "first stair?",
+    loses=("rise",),
+)
+def stairs_from_zero(step, lr, warmup, total, final):
+    if step < warmup:
+        return lr * step / (warmup - 1) if warmup > 1 else lr
+    progress = min(1, (step - warmup) / (total - warmup))
+    return final + 0.5 * (lr - final) * (1 + np.cos(np.pi * progress))
+
+
+@warmup_cosine.mistake(
+    "Your rise is bent like the fall. The statement's goes up in equal stairs.",
+    loses=("rise",),
+)
+def bent_rise(step, lr, warmup, total, final):
+    if step < warmup:
+        return lr * (1 - np.cos(np.pi * (step + 1) / warmup)) / 2
+    progress = min(1, (step - warmup) / (total - warmup))
+    return final + 0.5 * (lr - final) * (1 + np.cos(np.pi * progress))
+
+
+@warmup_cosine.mistake(
+    "At step `warmup` yours is above lr: the rise has one stair too many. Which is the first step "
+    "of the cosine?",
+    loses=("fall",),
+)
+def one_step_too_long(step, lr, warmup, total, final):
+    if step <= warmup and warmup > 0:
+        return lr * (step + 1) / warmup
+    progress = min(1, (step - warmup) / (total - warmup))
+    return final + 0.5 * (lr - final) * (1 + np.cos(np.pi * progress))
+
+
+@warmup_cosine.mistake(
+    "Your cosine goes up, from `final` to lr. Which sign turns it round?",
+    loses=("fall",),
+)
+def rises_again(step, lr, warmup, total, final):
+    if step < warmup:
+        return lr * (step + 1) / warmup
+    progress = min(1, (step - warmup) / (total - warmup))
+    return final + 0.5 * (lr - final) * (1 - np.cos(np.pi * progress))
+
+
+@warmup_cosine.mistake(
+    "Your cosine starts above lr. By how much must it fall in all: the sum of the two rates, or "
+    "their difference?",
+    loses=("fall",),
+)
+def sum_of_the_rates(step, lr, warmup, total, final):
+    if step < warmup:
+        return lr * (step + 1) / warmup
+    progress = min(1, (step - warmup) / (total - warmup))
+    return final + 0.5 * (lr + final) * (1 + np.cos(np.pi * progress))
+
+
+@warmup_cosine.mistake(
+    "A whole turn goes down and up again. Half of one is asked for.",
+    loses=("fall",),
+)
+def whole_turn(step, lr, warmup, total, final):
+    if step < warmup:
+        return lr * (step + 1) / warmup
+    progress = min(1, (step - warmup) / (total - warmup))
+    return final + 0.5 * (lr - final) * (1 + np.cos(2 * np.pi * progress))
+
+
 # clip_grad_norm ---------------------------------------------------------------
 
 clip_grad_norm = Exercise(
@@ -1038,6 +1267,50 @@ def clipped_in_place(grads, max_norm):
     return grads, norm
 
 
+@clip_grad_norm.mistake(
+    "Your eps isn't the statement's: how large is it there?", loses=("clipped",)
+)
+def smaller_eps(grads, max_norm):
+    norm = np.sqrt(sum(np.sum(g**2) for g in grads))
+    factor = min(1.0, max_norm / (norm + 1e-8))
+    return [g * factor for g in grads], norm
+
+
+@clip_grad_norm.mistake(
+    "The 1e-6 stands under your root. It belongs below the line, beside the finished norm."
+)
+def eps_under_the_norm(grads, max_norm):
+    norm = np.sqrt(sum(np.sum(g**2) for g in grads) + 1e-6)
+    return [g * min(1.0, max_norm / norm) for g in grads], norm
+
+
+@clip_grad_norm.mistake(
+    "You take the mean of the squares within each array. The norm takes the sum of all of them."
+)
+def mean_within_arrays(grads, max_norm):
+    norm = np.sqrt(sum(np.mean(g**2) for g in grads))
+    factor = min(1.0, max_norm / (norm + 1e-6))
+    return [g * factor for g in grads], norm
+
+
+@clip_grad_norm.mistake(
+    "A norm for each array, and each array clipped by its own. How long are they together?"
+)
+def list_of_norms(grads, max_norm):
+    norms = [np.sqrt(np.sum(g**2)) for g in grads]
+    return [g * min(1.0, max_norm / (n + 1e-6)) for g, n in zip(grads, norms)], norms  # noqa: B905
+
+
+@clip_grad_norm.mistake(
+    "One long vector comes back. Each gradient should have the shape that its parameter has.",
+    loses=("clipped",),
+)
+def one_long_vector_back(grads, max_norm):
+    flat = np.concatenate([np.ravel(g) for g in grads])
+    norm = np.sqrt(np.sum(flat**2))
+    return flat * min(1.0, max_norm / (norm + 1e-6)), norm
+
+
 # mended_descent ---------------------------------------------------------------
 
 mended_descent = Exercise(
@@ -1247,6 +1520,54 @@ def weights_in_place(x, y, weight, lr, batches):
     return weight, np.array(losses)
 
 
+@mended_descent.mistake(
+    "Right, but a list: the statement asks for an array of losses.", loses=("losses",)
+)
+def losses_as_a_list(x, y, weight, lr, batches):
+    losses = []
+    for rows in batches:
+        error = x[rows] @ weight - y[rows]
+        losses.append(np.mean(error**2))
+        weight = weight - lr * 2 * x[rows].T @ error / len(rows)
+    return weight, losses
+
+
+@mended_descent.mistake("One loss comes back. There is one for each batch.", loses=("losses",))
+def mean_of_the_losses(x, y, weight, lr, batches):
+    losses = []
+    for rows in batches:
+        error = x[rows] @ weight - y[rows]
+        losses.append(np.mean(error**2))
+        weight = weight - lr * 2 * x[rows].T @ error / len(rows)
+    return weight, np.mean(losses)
+
+
+@mended_descent.mistake(
+    "Your losses are of all the samples. Hers are of the batch, which costs nothing extra.",
+    loses=("losses",),
+)
+def losses_of_all_samples(x, y, weight, lr, batches):
+    losses = []
+    for rows in batches:
+        error = x[rows] @ weight - y[rows]
+        losses.append(np.mean((x @ weight - y) ** 2))
+        weight = weight - lr * 2 * x[rows].T @ error / len(rows)
+    return weight, np.array(losses)
+
+
+@mended_descent.mistake(
+    "Each batch now starts afresh, and its gradient is divided by the number of batches as well. "
+    "What is her loss a mean over?"
+)
+def divided_by_the_batches(x, y, weight, lr, batches):
+    losses = []
+    for rows in batches:
+        error = x[rows] @ weight - y[rows]
+        losses.append(np.mean(error**2))
+        weight = weight - lr * 2 * x[rows].T @ error / len(rows) / len(batches)
+    return weight, np.array(losses)
+
+
 # best_rate --------------------------------------------------------------------
 
 best_rate = Exercise(
@@ -1265,7 +1586,7 @@ best_rate = Exercise(
 def _(rng):
     yield Case((np.diag([1.0, 25.0]),), "a valley along the axes")
     yield Case((np.array([[13.0, 12.0], [12.0, 13.0]]),), "a valley at an angle")
-    yield Case((np.diag([25.0, 4.0, 1.0]),), "three directions")
+    yield Case((np.diag([4.0, 25.0, 1.0]),), "three directions")
     yield Case((np.array([[4.0]]),), "one direction")
     yield Case((0.5 * np.eye(3),), "the same in all directions")
     while True:
@@ -1416,6 +1737,46 @@ def share_taken_away(hessian):
     curvature = np.linalg.eigvalsh(hessian)
     least, most = curvature[0], curvature[-1]
     return 2 / most, 2 / (least + most), 1 - (most - least) / (most + least)
+
+
+@best_rate.mistake(
+    "You take the first and the last of the eigenvalues. `eigvals` hands them out in no order: "
+    "which function sorts them?"
+)
+def eigenvalues_unsorted(hessian):
+    curvature = np.linalg.eigvals(hessian)
+    least, most = curvature[0], curvature[-1]
+    return 2 / most, 2 / (least + most), abs(most - least) / (most + least)
+
+
+@best_rate.mistake(
+    "You took the geometric mean of the two curvatures. Where do the two lines of the hint cross?",
+    loses=("best",),
+)
+def geometric_mean(hessian):
+    curvature = np.linalg.eigvalsh(hessian)
+    least, most = curvature[0], curvature[-1]
+    return 2 / most, 1 / np.sqrt(least * most), (most - least) / (most + least)
+
+
+@best_rate.mistake(
+    "That is the factor at 1 over the largest curvature. At the best rate it is smaller.",
+    loses=("factor",),
+)
+def factor_at_another_rate(hessian):
+    curvature = np.linalg.eigvalsh(hessian)
+    least, most = curvature[0], curvature[-1]
+    return 2 / most, 2 / (least + most), 1 - least / most
+
+
+@best_rate.mistake(
+    "You divide by the sum of all curvatures, the trace: safe, and smaller than need be.",
+    loses=("limit",),
+)
+def limit_by_the_trace(hessian):
+    curvature = np.linalg.eigvalsh(hessian)
+    least, most = curvature[0], curvature[-1]
+    return 2 / np.trace(hessian), 2 / (least + most), (most - least) / (most + least)
 
 
 # diagnose_curve ---------------------------------------------------------------
@@ -1624,6 +1985,66 @@ def f_too_small():
         "D": "rate too small",
         "E": "rate too large",
         "F": "rate too small",
+    }
+
+
+@diagnose_curve.mistake(
+    "A's training loss lies as still as its validation loss. Does an overfitted network stop "
+    "learning its training images?",
+    loses=("A",),
+)
+def a_overfits():
+    return {
+        "A": "overfits",
+        "B": "labels shuffled",
+        "C": "overfits",
+        "D": "rate too small",
+        "E": "rate too large",
+        "F": "fine",
+    }
+
+
+@diagnose_curve.mistake(
+    "B's curves are smooth. Too large a rate throws the training loss about.", loses=("B",)
+)
+def b_too_large():
+    return {
+        "A": "lowered too early",
+        "B": "rate too large",
+        "C": "overfits",
+        "D": "rate too small",
+        "E": "rate too large",
+        "F": "fine",
+    }
+
+
+@diagnose_curve.mistake(
+    "E knew a good deal of validation after its first twelfth, and lost it again. Can labels that "
+    "don't belong to their images teach that?",
+    loses=("E",),
+)
+def e_shuffled():
+    return {
+        "A": "lowered too early",
+        "B": "labels shuffled",
+        "C": "overfits",
+        "D": "rate too small",
+        "E": "labels shuffled",
+        "F": "fine",
+    }
+
+
+@diagnose_curve.mistake(
+    "C did well on validation for a moment. With shuffled labels it couldn't have.", loses=("C",)
+)
+def c_shuffled():
+    return {
+        "A": "lowered too early",
+        "B": "labels shuffled",
+        "C": "labels shuffled",
+        "D": "rate too small",
+        "E": "rate too large",
+        "F": "fine",
     }
 
 
