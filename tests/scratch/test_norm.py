@@ -55,11 +55,12 @@ def agree(layer, oracle, x, dy):
     y_torch.backward(torch.from_numpy(dy))
     close(layer.forward(x), y_torch.detach().numpy(), "y")
     # of two examples, or of one feature, all of dy cancels: what is left has the rounding of dy
-    close(layer.backward(dy), x_torch.grad.numpy(), "dx", size=np.abs(dy).max(initial=0))
+    size = np.abs(dy).max(initial=0)
+    close(layer.backward(dy), x_torch.grad.numpy(), "dx", size)
     named = dict(oracle.named_parameters())
     assert named.keys() == layer.params.keys() == layer.grads.keys()
     for name, param in named.items():
-        close(layer.grads[name], param.grad.numpy(), name)
+        close(layer.grads[name], param.grad.numpy(), name, size)
 
 
 # central differences ----------------------------------------------------------------
