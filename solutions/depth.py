@@ -120,7 +120,7 @@ steps = {
 for name, (variance, step) in steps.items():
     rng = np.random.default_rng(0)
     h = rng.normal(size=(50, 100))
-    for layer in range(50):
+    for _ in range(50):
         h = step(h, h @ rng.normal(0, np.sqrt(variance), size=(100, 100)).T)
     print(f"{name:12} {np.sqrt(np.mean(h**2)):.2g}")
 
@@ -199,8 +199,8 @@ check("batchnorm_forward", batchnorm_forward)
 #
 # <details><summary>Hint: where do I begin?</summary>
 #
-# With $g = \gamma\, dy$, the gradient at $\hat x$. Then $\hat x = c / s$ with $c = x - \mu$ and $s =
-# \sqrt{\operatorname{mean}(c^2) + \epsilon}$: first the quotient, then the mean.
+# With $g = \gamma\, dy$, the gradient at $\hat x$. Then $\hat x = c / s$ with $c = x - \mu$ and
+# $s = \sqrt{\operatorname{mean}(c^2) + \epsilon}$: first the quotient, then the mean.
 #
 # </details>
 #
@@ -311,7 +311,7 @@ check("residual_block", residual_block)
 rng = np.random.default_rng(0)
 nothing = np.zeros((8, 8)), np.zeros(8), np.zeros((8, 8)), np.zeros(8)
 dy = plain = rng.normal(size=(1, 8))
-for block in range(100):
+for _ in range(100):
     y, dy, dweight1 = residual_block(rng.normal(size=(1, 8)), dy, *nothing)
     plain = plain @ rng.normal(0, 0.2, size=(8, 8))
 print(f"with a way round: {np.abs(dy).max():.2g}   without: {np.abs(plain).max():.2g}")
@@ -356,7 +356,7 @@ rng = np.random.default_rng(0)
 scale = residual_scale(50, 2.0)
 h = rng.normal(size=(200, 200))
 before = np.mean(h**2)
-for block in range(50):
+for _ in range(50):
     h = h + scale * np.maximum(h @ he_init(200, 200, rng).T, 0) @ he_init(200, 200, rng).T / 2**0.5
 print(f"s = {scale:.3f}: the mean square grew by {np.mean(h**2) / before:.2f}")
 

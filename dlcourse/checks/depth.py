@@ -74,19 +74,21 @@ def _fault_of_he(weight, fan_in, fan_out):
         return "some weights are NaN or infinite."
     if (weight == weight[0]).all():
         return "all units have the same weights."
+    if len(np.unique(weight, axis=0)) < fan_out:
+        return "some units have the same weights."
     if (weight == weight[:, :1]).all():
         return "all weights of a unit are the same number."
     std, n = np.sqrt(2 / fan_in), weight.size
     if abs(weight.mean()) > SIGMAS * max(std, weight.std()) / np.sqrt(n):
         return "the weights should have mean 0."
     if abs(weight.var() / std**2 - 1) > SIGMAS * np.sqrt(2 / n):
-        steps = round(2 * np.log2(weight.std() / std))  # of the square root of 2 each
+        steps = round(4 * np.log2(max(weight.std(), 1e-9) / std))  # four double it
         side = "wide" if weight.std() > std else "narrow"
         if not steps:
             return f"the weights are a little too {side}."
-        if steps < -7:
+        if steps < -10:
             return "the weights are far too narrow."
-        return f"the weights are too {side}: their deviation is about {2 ** (steps / 2):.2g} of it."
+        return f"the weights are too {side}, their deviation by a factor of {2 ** (steps / 4):.2g}."
     beyond = np.mean(np.abs(weight) > np.sqrt(3) * std)  # 0.0833 of a normal law, none of a uniform
     if abs(beyond - 0.08326) > SIGMAS * np.sqrt(0.08326 * 0.91674 / n):
         return "the weights aren't normally distributed."
@@ -152,8 +154,8 @@ def glorot(fan_in, fan_out, rng):
 
 
 @he_init.mistake(
-    "The variance is right, but this is the uniform form, kaiming_uniform. The statement asks for "
-    "the normal one.",
+    "The variance is right, but the law isn't. If you drew evenly between two bounds, that is the "
+    "uniform form, kaiming_uniform; the statement asks for the normal one.",
     loses=("weight",),
 )
 def uniform_of_the_right_width(fan_in, fan_out, rng):
@@ -221,6 +223,20 @@ def one_row_for_all(fan_in, fan_out, rng):
 
 
 @he_init.mistake(
+    "Some of your units are twins. Equal units get equal gradients: what do they learn?",
+    loses=("weight",),
+)
+def every_row_twice(fan_in, fan_out, rng):
+    half = rng.normal(0, np.sqrt(2 / fan_in), size=((fan_out + 1) // 2, fan_in))
+    return np.repeat(half, 2, axis=0)[:fan_out]
+
+
+@he_init.mistake("You draw in float64, and hand on float32.", loses=("weight",))
+def single_precision(fan_in, fan_out, rng):
+    return rng.normal(0, np.sqrt(2 / fan_in), size=(fan_out, fan_in)).astype(np.float32)
+
+
+@he_init.mistake(
     "All of your weights are positive, or most. With which mean do the scores come out?",
     loses=("weight",),
 )
@@ -238,7 +254,8 @@ def global_generator(fan_in, fan_out, rng):
 
 
 @he_init.mistake(
-    "You make a generator of your own. Then every layer of a network gets the same numbers.",
+    "Every call begins anew, with a generator of your own or with a copy: then all layers of a "
+    "network get the same numbers. The one that you are handed moves on as you draw.",
     loses=("random",),
 )
 def generator_of_its_own(fan_in, fan_out, rng):
@@ -695,6 +712,112 @@ def one_sample_never(x, weight, bias, running_mean, running_var, training, momen
     return y, running_mean, running_var
 
 
+@batchnorm_forward.mistake(
+    "Which of the two multiplies, and which is added?",
+    loses=("y", "evaluation"),
+)
+def weight_and_bias_swapped(x, weight, bias, running_mean, running_var, training, momentum, eps):
+    if training and len(x) < 2:
+        raise ValueError
+    mean, var = (x.mean(axis=0), x.var(axis=0)) if training else (running_mean, running_var)
+    y = bias * (x - mean) / np.sqrt(var + eps) + weight
+    if training:
+        running_mean = (1 - momentum) * running_mean + momentum * mean
+        running_var = (1 - momentum) * running_var + momentum * var * len(x) / (len(x) - 1)
+    return y, running_mean, running_var
+
+
+@batchnorm_forward.mistake(
+    "Your variance is the mean of the squares of x. Of the squares of what should it be?",
+    loses=("y", "running_var"),
+)
+def mean_square_for_variance(x, weight, bias, running_mean, running_var, training, momentum, eps):
+    if training and len(x) < 2:
+        raise ValueError
+    mean, var = (x.mean(axis=0), (x**2).mean(axis=0)) if training else (running_mean, running_var)
+    y = weight * (x - mean) / np.sqrt(var + eps) + bias
+    if training:
+        running_mean = (1 - momentum) * running_mean + momentum * mean
+        running_var = (1 - momentum) * running_var + momentum * var * len(x) / (len(x) - 1)
+    return y, running_mean, running_var
+
+
+@batchnorm_forward.mistake(
+    "eps keeps the root from 0. It is no part of the variance that is remembered.",
+    loses=("running_var",),
+)
+def eps_in_the_running_variance(
+    x, weight, bias, running_mean, running_var, training, momentum, eps
+):
+    if training and len(x) < 2:
+        raise ValueError
+    mean, var = (x.mean(axis=0), x.var(axis=0)) if training else (running_mean, running_var)
+    y = weight * (x - mean) / np.sqrt(var + eps) + bias
+    if training:
+        running_mean = (1 - momentum) * running_mean + momentum * mean
+        running_var = (1 - momentum) * running_var + momentum * (var + eps) * len(x) / (len(x) - 1)
+    return y, running_mean, running_var
+
+
+@batchnorm_forward.mistake(
+    "What the new batch adds, the old statistics must give up: else they grow for ever.",
+    loses=("running_mean", "running_var"),
+)
+def old_not_shrunk(x, weight, bias, running_mean, running_var, training, momentum, eps):
+    if training and len(x) < 2:
+        raise ValueError
+    mean, var = (x.mean(axis=0), x.var(axis=0)) if training else (running_mean, running_var)
+    y = weight * (x - mean) / np.sqrt(var + eps) + bias
+    if training:
+        running_mean = running_mean + momentum * mean
+        running_var = running_var + momentum * var * len(x) / (len(x) - 1)
+    return y, running_mean, running_var
+
+
+@batchnorm_forward.mistake(
+    "Of N and N - 1, which belongs above the line? Is the unbiased variance larger or smaller?",
+    loses=("running_var",),
+)
+def unbiased_upside_down(x, weight, bias, running_mean, running_var, training, momentum, eps):
+    if training and len(x) < 2:
+        raise ValueError
+    mean, var = (x.mean(axis=0), x.var(axis=0)) if training else (running_mean, running_var)
+    y = weight * (x - mean) / np.sqrt(var + eps) + bias
+    if training:
+        running_mean = (1 - momentum) * running_mean + momentum * mean
+        running_var = (1 - momentum) * running_var + momentum * var * (len(x) - 1) / len(x)
+    return y, running_mean, running_var
+
+
+@batchnorm_forward.mistake(
+    "You refuse a batch of one, but not with a ValueError.",
+    loses=("batch_of_one",),
+)
+def another_exception(x, weight, bias, running_mean, running_var, training, momentum, eps):
+    if training and len(x) < 2:
+        raise RuntimeError
+    mean, var = (x.mean(axis=0), x.var(axis=0)) if training else (running_mean, running_var)
+    y = weight * (x - mean) / np.sqrt(var + eps) + bias
+    if training:
+        running_mean = (1 - momentum) * running_mean + momentum * mean
+        running_var = (1 - momentum) * running_var + momentum * var * len(x) / (len(x) - 1)
+    return y, running_mean, running_var
+
+
+@batchnorm_forward.mistake(
+    "`training` makes no difference to yours. What should be otherwise in evaluation?",
+    loses=("evaluation", "batch_of_one"),
+)
+def training_ignored(x, weight, bias, running_mean, running_var, training, momentum, eps):
+    n = len(x)
+    if n < 2:
+        raise ValueError
+    mean, var = x.mean(axis=0), x.var(axis=0)
+    y = weight * (x - mean) / np.sqrt(var + eps) + bias
+    running_mean = (1 - momentum) * running_mean + momentum * mean
+    return y, running_mean, (1 - momentum) * running_var + momentum * var * n / (n - 1)
+
+
 # batchnorm_backward -------------------------------------------------------------
 
 batchnorm_backward = Exercise(
@@ -942,6 +1065,69 @@ def downhill(dy, x, weight, eps):
     return -dx, -(dy * x_hat).sum(axis=0), -dy.sum(axis=0)
 
 
+@batchnorm_backward.mistake(
+    "Your dx is divided by the variance. By what was x - mean divided on its way forward?",
+    loses=("dx",),
+)
+def divided_by_the_variance(dy, x, weight, eps):
+    inverse = 1 / np.sqrt(x.var(axis=0) + eps)
+    x_hat = (x - x.mean(axis=0)) * inverse
+    g = dy * weight
+    dx = inverse**2 * (g - g.mean(axis=0) - x_hat * (g * x_hat).mean(axis=0))
+    return dx, (dy * x_hat).sum(axis=0), dy.sum(axis=0)
+
+
+@batchnorm_backward.mistake(
+    "The part of the variance is the same for every sample in yours. Does an x at the mean move"
+    " the variance as much as one far out?",
+    loses=("dx",),
+)
+def same_share_for_all(dy, x, weight, eps):
+    inverse = 1 / np.sqrt(x.var(axis=0) + eps)
+    x_hat = (x - x.mean(axis=0)) * inverse
+    g = dy * weight
+    dx = inverse * (g - g.mean(axis=0) - (g * x_hat).mean(axis=0))
+    return dx, (dy * x_hat).sum(axis=0), dy.sum(axis=0)
+
+
+@batchnorm_backward.mistake(
+    "One x in your dx should be a normalised one.",
+    loses=("dx",),
+)
+def x_for_x_hat(dy, x, weight, eps):
+    inverse = 1 / np.sqrt(x.var(axis=0) + eps)
+    x_hat = (x - x.mean(axis=0)) * inverse
+    g = dy * weight
+    dx = inverse * (g - g.mean(axis=0) - x * (g * x_hat).mean(axis=0))
+    return dx, (dy * x_hat).sum(axis=0), dy.sum(axis=0)
+
+
+@batchnorm_backward.mistake(
+    "The weight itself stands in the gradients of weight and bias. In y = weight * x_hat + "
+    "bias, what is the derivative with respect to each?",
+    loses=("dweight", "dbias"),
+)
+def weight_in_its_own_gradient(dy, x, weight, eps):
+    inverse = 1 / np.sqrt(x.var(axis=0) + eps)
+    x_hat = (x - x.mean(axis=0)) * inverse
+    g = dy * weight
+    dx = inverse * (g - g.mean(axis=0) - x_hat * (g * x_hat).mean(axis=0))
+    return dx, (g * x_hat).sum(axis=0), g.sum(axis=0)
+
+
+@batchnorm_backward.mistake(
+    "A factor of 2 is left over in the part of the variance: the square brings it, and the root"
+    " takes it away.",
+    loses=("dx",),
+)
+def a_two_left_over(dy, x, weight, eps):
+    inverse = 1 / np.sqrt(x.var(axis=0) + eps)
+    x_hat = (x - x.mean(axis=0)) * inverse
+    g = dy * weight
+    dx = inverse * (g - g.mean(axis=0) - 2 * x_hat * (g * x_hat).mean(axis=0))
+    return dx, (dy * x_hat).sum(axis=0), dy.sum(axis=0)
+
+
 # layernorm_backward -------------------------------------------------------------
 
 layernorm_backward = Exercise(
@@ -1175,6 +1361,78 @@ def over_all_but_the_first_axis(dy, x, weight, eps):
     return dx, (dy * x_hat).sum(axis=lead), dy.sum(axis=lead)
 
 
+@layernorm_backward.mistake(
+    "There are sums in your dx where the mean over the features brings a 1/D.",
+    loses=("dx",),
+)
+def sums_over_the_features(dy, x, weight, eps):
+    inverse = 1 / np.sqrt(x.var(axis=-1, keepdims=True) + eps)
+    x_hat = (x - x.mean(axis=-1, keepdims=True)) * inverse
+    g = dy * weight
+    along = (g * x_hat).sum(axis=-1, keepdims=True)
+    dx = inverse * (g - g.sum(axis=-1, keepdims=True) - x_hat * along)
+    lead = tuple(range(x.ndim - 1))
+    return dx, (dy * x_hat).sum(axis=lead), dy.sum(axis=lead)
+
+
+@layernorm_backward.mistake(
+    "The last step is missing: what was divided by the deviation forward is divided by it again"
+    " on the way back.",
+    loses=("dx",),
+)
+def deviation_forgotten(dy, x, weight, eps):
+    inverse = 1 / np.sqrt(x.var(axis=-1, keepdims=True) + eps)
+    x_hat = (x - x.mean(axis=-1, keepdims=True)) * inverse
+    g = dy * weight
+    along = (g * x_hat).mean(axis=-1, keepdims=True)
+    dx = g - g.mean(axis=-1, keepdims=True) - x_hat * along
+    lead = tuple(range(x.ndim - 1))
+    return dx, (dy * x_hat).sum(axis=lead), dy.sum(axis=lead)
+
+
+@layernorm_backward.mistake(
+    "You sum over the features. weight and bias have one number a feature: over what must their"
+    " gradients be summed?",
+    loses=("dweight", "dbias"),
+)
+def summed_over_the_features(dy, x, weight, eps):
+    inverse = 1 / np.sqrt(x.var(axis=-1, keepdims=True) + eps)
+    x_hat = (x - x.mean(axis=-1, keepdims=True)) * inverse
+    g = dy * weight
+    along = (g * x_hat).mean(axis=-1, keepdims=True)
+    dx = inverse * (g - g.mean(axis=-1, keepdims=True) - x_hat * along)
+    return dx, (dy * x_hat).sum(axis=-1), dy.sum(axis=-1)
+
+
+@layernorm_backward.mistake(
+    "The weight itself stands in the gradients of weight and bias. What is the derivative of y "
+    "with respect to each?",
+    loses=("dweight", "dbias"),
+)
+def weight_in_both_gradients(dy, x, weight, eps):
+    inverse = 1 / np.sqrt(x.var(axis=-1, keepdims=True) + eps)
+    x_hat = (x - x.mean(axis=-1, keepdims=True)) * inverse
+    g = dy * weight
+    along = (g * x_hat).mean(axis=-1, keepdims=True)
+    dx = inverse * (g - g.mean(axis=-1, keepdims=True) - x_hat * along)
+    lead = tuple(range(x.ndim - 1))
+    return dx, (g * x_hat).sum(axis=lead), g.sum(axis=lead)
+
+
+@layernorm_backward.mistake(
+    "Your eps stands beside the root. On the way forward it was under it.",
+    loses=("dx", "dweight"),
+)
+def eps_next_to_the_root(dy, x, weight, eps):
+    inverse = 1 / (x.std(axis=-1, keepdims=True) + eps)
+    x_hat = (x - x.mean(axis=-1, keepdims=True)) * inverse
+    g = dy * weight
+    along = (g * x_hat).mean(axis=-1, keepdims=True)
+    dx = inverse * (g - g.mean(axis=-1, keepdims=True) - x_hat * along)
+    lead = tuple(range(x.ndim - 1))
+    return dx, (dy * x_hat).sum(axis=lead), dy.sum(axis=lead)
+
+
 # residual_block -----------------------------------------------------------------
 
 residual_block = Exercise(
@@ -1385,6 +1643,50 @@ def adds_in_place(x, dy, weight1, bias1, weight2, bias2):
     dx, dweight1 = dy + dz @ weight1, dz.T @ x
     x += np.maximum(z, 0) @ weight2.T + bias2 + 1e-9  # changed even where all weights are 0
     return x, dx, dweight1
+
+
+@residual_block.mistake(
+    "ReLU's slope is 0 or 1. You multiply the gradient with its value.",
+    loses=("dx", "dweight1"),
+)
+def hidden_values_for_the_slope(x, dy, weight1, bias1, weight2, bias2):
+    z = x @ weight1.T + bias1
+    y = x + np.maximum(z, 0) @ weight2.T + bias2
+    dz = (dy @ weight2) * np.maximum(z, 0)
+    return y, dy + dz @ weight1, dz.T @ x
+
+
+@residual_block.mistake(
+    "What comes back along the free way is a gradient. Yours is the input itself.",
+    loses=("dx",),
+)
+def x_for_dy(x, dy, weight1, bias1, weight2, bias2):
+    z = x @ weight1.T + bias1
+    y = x + np.maximum(z, 0) @ weight2.T + bias2
+    dz = (dy @ weight2) * (z > 0)
+    return y, x + dz @ weight1, dz.T @ x
+
+
+@residual_block.mistake(
+    "Your dx counts the free way twice.",
+    loses=("dx",),
+)
+def dy_twice(x, dy, weight1, bias1, weight2, bias2):
+    z = x @ weight1.T + bias1
+    y = x + np.maximum(z, 0) @ weight2.T + bias2
+    dz = (dy @ weight2) * (z > 0)
+    return y, 2 * dy + dz @ weight1, dz.T @ x
+
+
+@residual_block.mistake(
+    "The hidden scores have a bias as well.",
+    loses=("y", "dx", "dweight1"),
+)
+def first_bias_forgotten(x, dy, weight1, bias1, weight2, bias2):
+    z = x @ weight1.T
+    y = x + np.maximum(z, 0) @ weight2.T + bias2
+    dz = (dy @ weight2) * (z > 0)
+    return y, dy + dz @ weight1, dz.T @ x
 
 
 # signal_forecast ----------------------------------------------------------------
@@ -1672,6 +1974,38 @@ def without_the_way_round(blocks, growth):
 )
 def one_subtracted_first(blocks, growth):
     return np.sqrt((growth - 1) ** (1 / blocks))
+
+
+@residual_scale.mistake(
+    "That is what it comes near to for very many blocks. The statement wants it exactly: try a "
+    "single block."
+)
+def for_many_blocks_only(blocks, growth):
+    return np.sqrt(np.log(growth) / blocks)
+
+
+@residual_scale.mistake(
+    "You share the growth out by division. Fifty blocks one after the other: do their factors "
+    "add or multiply?"
+)
+def growth_shared_out(blocks, growth):
+    return np.sqrt(growth / blocks)
+
+
+@residual_scale.mistake(
+    "There is one block more in yours than in the statement. Try a single block that doubles "
+    "the variance."
+)
+def one_block_too_many(blocks, growth):
+    return np.sqrt(growth ** (1 / (blocks + 1)) - 1)
+
+
+@residual_scale.mistake(
+    "You found the factor by which a block multiplies the variance. How much of that factor "
+    "comes from the way round?"
+)
+def factor_of_a_block(blocks, growth):
+    return growth ** (1 / blocks)
 
 
 # stranger_in_the_batch ----------------------------------------------------------

@@ -2,7 +2,7 @@
 
 Names, arguments and numbers as in ``torch.nn.init``; but these return a new array of ``shape``,
 which is (fan_out, fan_in) for a linear layer, and the generator is an argument. For a convolution,
-(out_channels, in_channels, *kernel), each fan is multiplied by the kernel's size, as in torch.
+``(out_channels, in_channels, *kernel)``, each fan is multiplied by the kernel's size, as in torch.
 
 Sources: Glorot and Bengio, *Understanding the Difficulty of Training Deep Feedforward Neural
 Networks* (2010), section 4.2, called xavier; He, Zhang, Ren and Sun, *Delving Deep into Rectifiers*
@@ -48,14 +48,14 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
 def xavier_uniform(
     shape: tuple[int, ...], gain: float = 1.0, *, rng: np.random.Generator, dtype=np.float64
 ) -> np.ndarray:
-    r"""Uniform between :math:`\pm a`, :math:`a = g \sqrt{6 / (\text{fan_in} + \text{fan_out})}`."""
+    r"""Uniform between :math:`\pm a`, :math:`a = g \sqrt{6 / (n + m)}`, fans n, m."""
     return _uniform(shape, _xavier(shape, gain), rng, dtype)
 
 
 def xavier_normal(
     shape: tuple[int, ...], gain: float = 1.0, *, rng: np.random.Generator, dtype=np.float64
 ) -> np.ndarray:
-    r"""Normal around 0 with deviation :math:`g \sqrt{2 / (\text{fan_in} + \text{fan_out})}`."""
+    r"""Normal around 0 with deviation :math:`g \sqrt{2 / (n + m)}`, fans n and m."""
     return _normal(shape, _xavier(shape, gain), rng, dtype)
 
 

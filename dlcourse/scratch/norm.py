@@ -100,7 +100,7 @@ class LayerNorm(Layer):
         self.eps = _small(eps)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """``y`` of the shape of ``x``, (..., *normalized_shape); ValueError for other shapes."""
+        """``y`` of the shape of ``x``, ``(..., *normalized_shape)``; else a ValueError."""
         axes = _last_axes(x, self.params["weight"].shape)
         inverse = 1 / np.sqrt(x.var(axis=axes, keepdims=True) + self.eps)
         x_hat = (x - x.mean(axis=axes, keepdims=True)) * inverse
@@ -146,7 +146,7 @@ class RMSNorm(Layer):
         self.eps = None if eps is None else _small(eps)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """``y`` of the shape of ``x``, (..., *normalized_shape); ValueError for other shapes."""
+        """``y`` of the shape of ``x``, ``(..., *normalized_shape)``; else a ValueError."""
         axes = _last_axes(x, self.params["weight"].shape)
         eps = np.finfo(x.dtype).eps if self.eps is None else self.eps
         inverse = 1 / np.sqrt((x**2).mean(axis=axes, keepdims=True) + eps)

@@ -11,8 +11,8 @@ from dlcourse.scratch.layers import Layer, Sequential
 class Residual(Sequential):
     r"""Layers in a row with the input added to what they make of it: :math:`y = x + f(x)`.
 
-    Parameters are named as in :class:`~dlcourse.scratch.layers.Sequential`, and it may stand inside
-    one. ``f`` must keep the shape of ``x``. ValueError for no layers.
+    Parameters are named as in ``Sequential``, and it may stand inside one. ``f`` must keep the
+    shape of ``x``. ValueError for no layers.
     """
 
     def __init__(self, *layers: Layer):
