@@ -32,9 +32,14 @@ class History:
 
 
 def evaluate(net: Layer, loss: Loss, data: Data) -> float:
-    """Loss of ``net`` on all of ``data`` at once."""
+    """Loss of ``net`` on all of ``data`` at once, in evaluation mode; the mode is then as before."""
     x, target = data
-    return loss.forward(net.forward(x), target)
+    training = net.training
+    net.eval()
+    try:
+        return loss.forward(net.forward(x), target)
+    finally:
+        net.train(training)
 
 
 def fit(
@@ -55,7 +60,8 @@ def fit(
     The last batch of an epoch may be smaller. ``schedule`` maps the step, counted from 0 over all
     epochs, to the learning rate of that step; ``max_norm`` clips the gradients before it. An
     epoch's training loss is the mean over its samples, each as its batch came by, so it lags behind
-    the validation loss, which is taken when the epoch is over.
+    the validation loss, which is taken when the epoch is over, in evaluation mode. Steps are taken
+    in training mode, in which the network is left.
     """
     x, target = train
     if not len(x) or len(x) != len(target):
@@ -66,6 +72,7 @@ def fit(
         if any(held.get(name) is not array for name, array in own.items()):
             raise ValueError("the optimizer holds other arrays than the network, which can't learn")
     history = History()
+    net.train()
     for _ in range(epochs):
         order, total = rng.permutation(len(x)), 0.0
         for start in range(0, len(x), batch_size):

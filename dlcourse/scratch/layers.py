@@ -2,35 +2,61 @@
 
 Every layer has ``forward(x)``, ``backward(dy)``, which returns dx and adds to ``grads``, and two
 dicts with equal keys, ``params`` and ``grads``. ``backward`` belongs to the last ``forward``, whose
-arrays must not have been changed since. NaN in is NaN out. Floats only: bytes and integers would
+arrays must not have been changed since. ``train()`` and ``eval()`` say which of the two is going
+on; most layers do the same in both. NaN in is NaN out. Floats only: bytes and integers would
 wrap around or lose their fractions, so they are a ValueError.
 
 Source: Goodfellow, Bengio and Courville, *Deep Learning* (2016), sections 6.3 and 6.5.
 """
 
 import math
-from typing import Protocol
+from typing import TypeVar
 
 import numpy as np
 
-
-class Layer(Protocol):
-    """What a layer offers; ``params`` and ``grads`` are empty where there is nothing to learn."""
-
-    params: dict[str, np.ndarray]
-    grads: dict[str, np.ndarray]
-
-    def forward(self, x: np.ndarray) -> np.ndarray: ...
-
-    def backward(self, dy: np.ndarray) -> np.ndarray: ...
+Cache = TypeVar("Cache")
 
 
-class Linear:
+class Layer:
+    """What every layer offers; ``params`` and ``grads`` are empty where there is nothing to learn.
+
+    A subclass writes ``forward`` and ``backward``, and names its parameters as it is made.
+    """
+
+    training = True  # torch's name and first value; batch normalisation asks
+
+    def __init__(self, **params: np.ndarray):
+        self.params = params
+        self.grads = {name: np.zeros_like(p) for name, p in params.items()}
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def train(self, mode: bool = True) -> None:
+        """Training from now on, or, with False, evaluation."""
+        self.training = mode
+
+    def eval(self) -> None:
+        """Evaluation from now on: what a layer has learnt is used as it is."""
+        self.train(False)
+
+    def zero_grad(self) -> None:
+        """Set all gradients to 0. Without it those of the next backward are added to them."""
+        for grad in self.grads.values():
+            grad[...] = 0
+
+
+class Linear(Layer):
     r"""Affine map on the last axis, :math:`y = x W^\top + b`.
 
     ``weight`` is (out_features, in_features), ``bias`` (out_features,). Both start uniformly
     between :math:`\pm 1/\sqrt{D}`, where D is in_features, as those of ``torch.nn.Linear`` do.
     """
+
+    _x: np.ndarray | None = None  # needed by backward
 
     def __init__(
         self, in_features: int, out_features: int, *, rng: np.random.Generator, dtype=np.float64
@@ -38,12 +64,10 @@ class Linear:
         if in_features < 1 or out_features < 1:
             raise ValueError(f"a layer needs sizes of at least 1: {in_features}, {out_features}")
         bound = 1 / math.sqrt(in_features)
-        self.params = {
-            "weight": rng.uniform(-bound, bound, (out_features, in_features)).astype(dtype),
-            "bias": rng.uniform(-bound, bound, out_features).astype(dtype),
-        }
-        self.grads = {name: np.zeros_like(p) for name, p in self.params.items()}
-        self._x: np.ndarray | None = None  # needed by backward
+        super().__init__(
+            weight=rng.uniform(-bound, bound, (out_features, in_features)).astype(dtype),
+            bias=rng.uniform(-bound, bound, out_features).astype(dtype),
+        )
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Map ``x`` (..., in_features) to ``y`` (..., out_features); ValueError if it can't."""
@@ -70,13 +94,10 @@ class Linear:
         return dy @ weight
 
 
-class Sigmoid:
+class Sigmoid(Layer):
     r"""Entry by entry :math:`\sigma(z) = 1 / (1 + e^{-z})`: from 0 to 1, and 0.5 at 0."""
 
-    def __init__(self):
-        self.params: dict[str, np.ndarray] = {}
-        self.grads: dict[str, np.ndarray] = {}
-        self._y: np.ndarray | None = None
+    _y: np.ndarray | None = None  # needed by backward
 
     def forward(self, z: np.ndarray) -> np.ndarray:
         """Of any shape and any size: :math:`e^{-|z|}` can't overflow."""
@@ -90,13 +111,10 @@ class Sigmoid:
         return _fits(dy, y.shape) * y * (1 - y)
 
 
-class Tanh:
+class Tanh(Layer):
     r"""Entry by entry :math:`\tanh(z)`: from -1 to 1, and 0 at 0."""
 
-    def __init__(self):
-        self.params: dict[str, np.ndarray] = {}
-        self.grads: dict[str, np.ndarray] = {}
-        self._y: np.ndarray | None = None
+    _y: np.ndarray | None = None  # needed by backward
 
     def forward(self, z: np.ndarray) -> np.ndarray:
         self._y = np.tanh(_floats(z))
@@ -108,13 +126,10 @@ class Tanh:
         return _fits(dy, y.shape) * (1 - y**2)
 
 
-class ReLU:
+class ReLU(Layer):
     r"""Entry by entry :math:`\max(z, 0)`."""
 
-    def __init__(self):
-        self.params: dict[str, np.ndarray] = {}
-        self.grads: dict[str, np.ndarray] = {}
-        self._z: np.ndarray | None = None
+    _z: np.ndarray | None = None  # needed by backward
 
     def forward(self, z: np.ndarray) -> np.ndarray:
         self._z = _floats(z)
@@ -126,16 +141,16 @@ class ReLU:
         return np.where(z > 0, _fits(dy, z.shape), 0)
 
 
-class LeakyReLU:
+class LeakyReLU(Layer):
     r"""Entry by entry z where z is positive, else ``negative_slope`` times z."""
+
+    _z: np.ndarray | None = None  # needed by backward
 
     def __init__(self, negative_slope: float = 0.01):
         if not math.isfinite(negative_slope):
             raise ValueError(f"negative_slope must be finite, not {negative_slope}")
+        super().__init__()
         self.negative_slope = float(negative_slope)
-        self.params: dict[str, np.ndarray] = {}
-        self.grads: dict[str, np.ndarray] = {}
-        self._z: np.ndarray | None = None
 
     def forward(self, z: np.ndarray) -> np.ndarray:
         self._z = _floats(z)
@@ -147,17 +162,14 @@ class LeakyReLU:
         return np.where(z > 0, _fits(dy, z.shape), self.negative_slope * dy)
 
 
-class GELU:
+class GELU(Layer):
     r"""Entry by entry :math:`z\,\Phi(z)`, with :math:`\Phi` the normal distribution function.
 
     The exact form, which is ``torch.nn.GELU()``'s default; not the approximation by tanh. Source:
     Hendrycks and Gimpel, *Gaussian Error Linear Units* (2016), section 2.
     """
 
-    def __init__(self):
-        self.params: dict[str, np.ndarray] = {}
-        self.grads: dict[str, np.ndarray] = {}
-        self._z: np.ndarray | None = None
+    _z: np.ndarray | None = None  # needed by backward
 
     def forward(self, z: np.ndarray) -> np.ndarray:
         self._z = _floats(z)
@@ -170,7 +182,7 @@ class GELU:
         return _fits(dy, z.shape) * (_normal_cdf(z) + z * density)
 
 
-class Sequential:
+class Sequential(Layer):
     """Layers one after the other; parameters are named as in torch: ``0.weight``, ``2.bias``.
 
     ``params`` and ``grads`` hold the layers' own arrays: change them in place.
@@ -201,10 +213,10 @@ class Sequential:
             dy = layer.backward(dy)
         return dy
 
-    def zero_grad(self) -> None:
-        """Set all gradients to 0. Without it those of the next backward are added to them."""
-        for grad in self.grads.values():
-            grad[...] = 0
+    def train(self, mode: bool = True) -> None:
+        super().train(mode)
+        for layer in self.layers:
+            layer.train(mode)
 
 
 def _normal_cdf(z: np.ndarray) -> np.ndarray:
@@ -220,7 +232,7 @@ def _floats(x: np.ndarray) -> np.ndarray:
     return x
 
 
-def _seen(cached: np.ndarray | None) -> np.ndarray:
+def _seen(cached: Cache | None) -> Cache:
     if cached is None:
         raise ValueError("backward needs a forward before it")
     return cached

@@ -17,6 +17,8 @@ Journal of Numerical Analysis 41(4), 2021), for the shift by the largest logit.
 
 import numpy as np
 
+from dlcourse.scratch.layers import _seen
+
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     r"""Logarithms of :func:`softmax` along the last axis, for ``logits`` (..., K) of any size.
@@ -80,14 +82,17 @@ class MSELoss:
     constant. No 1/2: its gradient is :math:`\frac{2}{n} (\hat y - y)`.
     """
 
+    _error: np.ndarray | None = None  # needed by backward
+
     def forward(self, prediction: np.ndarray, target: np.ndarray) -> float:
         """Loss of ``prediction`` against ``target`` of the same shape, whichever it is."""
-        self._error = prediction - _checked(prediction, target)  # needed by backward
+        self._error = prediction - _checked(prediction, target)
         return _mean(self._error**2)
 
     def backward(self) -> np.ndarray:
         """Gradient with respect to ``prediction``, in its shape and type."""
-        return 2 * self._error / self._error.size
+        error = _seen(self._error)
+        return 2 * error / error.size
 
 
 class HuberLoss:
@@ -98,6 +103,8 @@ class HuberLoss:
     No single error pulls harder than :math:`\delta / n`. ``delta`` is in the unit of the target.
     """
 
+    _error: np.ndarray | None = None  # needed by backward
+
     def __init__(self, delta: float = 1.0):
         if not (np.isfinite(delta) and delta > 0):
             raise ValueError(f"delta is {delta}: it must be a positive number")
@@ -105,14 +112,15 @@ class HuberLoss:
 
     def forward(self, prediction: np.ndarray, target: np.ndarray) -> float:
         """Loss of ``prediction`` against ``target`` of the same shape, whichever it is."""
-        self._error = prediction - _checked(prediction, target)  # needed by backward
+        self._error = prediction - _checked(prediction, target)
         size = np.abs(self._error)
         near = np.minimum(size, self.delta)  # the part of the error that is squared
         return _mean(0.5 * near**2 + self.delta * (size - near))
 
     def backward(self) -> np.ndarray:
         """Gradient with respect to ``prediction``, in its shape and type."""
-        return np.clip(self._error, -self.delta, self.delta) / self._error.size
+        error = _seen(self._error)
+        return np.clip(error, -self.delta, self.delta) / error.size
 
 
 class BCEWithLogitsLoss:
@@ -123,6 +131,8 @@ class BCEWithLogitsLoss:
     are yes-or-no questions of their own, however many there are in a row.
     """
 
+    _error: np.ndarray | None = None  # needed by backward
+
     def forward(self, prediction: np.ndarray, target: np.ndarray) -> float:
         """Loss of logits ``prediction`` against ``target`` of the same shape, from 0 to 1."""
         target = _checked(prediction, target)
@@ -132,12 +142,13 @@ class BCEWithLogitsLoss:
             )
         small = np.exp(-np.abs(prediction))  # between 0 and 1: can't overflow
         probability = np.where(prediction >= 0, 1, small) / (1 + small)
-        self._error = probability - target  # needed by backward
+        self._error = probability - target
         return _mean(np.maximum(prediction, 0) - target * prediction + np.log1p(small))
 
     def backward(self) -> np.ndarray:
         r"""Gradient with respect to ``prediction``: :math:`(\sigma(z) - y) / n`."""
-        return self._error / self._error.size
+        error = _seen(self._error)
+        return error / error.size
 
 
 class CrossEntropyLoss:
@@ -146,6 +157,8 @@ class CrossEntropyLoss:
     :math:`L = -\frac{1}{N} \sum_n \log p_{n, y_n}` with :math:`p_n` the :func:`softmax` of row n.
     Takes logits: a softmax before it would be a second one.
     """
+
+    _cache: tuple[np.ndarray, np.ndarray] | None = None  # probabilities and targets
 
     def forward(self, prediction: np.ndarray, target: np.ndarray) -> float:
         """Loss of logits ``prediction`` (N, K) against class numbers ``target`` (N,), 0 to K-1."""
@@ -165,11 +178,12 @@ class CrossEntropyLoss:
                 f"not {target.min()} to {target.max()}"
             )
         log_p = log_softmax(prediction)
-        self._p, self._target = np.exp(log_p), target.copy()  # needed by backward
+        self._cache = np.exp(log_p), target.copy()
         return _mean(-log_p[np.arange(len(target)), target])
 
     def backward(self) -> np.ndarray:
         r"""Gradient with respect to ``prediction``: :math:`(p_{nk} - [k = y_n]) / N`."""
-        grad = self._p.copy()
-        grad[np.arange(len(grad)), self._target] -= 1
+        p, target = _seen(self._cache)
+        grad = p.copy()
+        grad[np.arange(len(grad)), target] -= 1
         return grad / len(grad)

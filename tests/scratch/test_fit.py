@@ -5,6 +5,7 @@ import torch
 from dlcourse.scratch.fit import evaluate, fit
 from dlcourse.scratch.layers import Linear, ReLU, Sequential
 from dlcourse.scratch.losses import CrossEntropyLoss, MSELoss
+from dlcourse.scratch.norm import BatchNorm1d
 from dlcourse.scratch.optim import SGD, Adam
 from dlcourse.scratch.schedule import step_decay
 
@@ -143,3 +144,22 @@ def test_a_run_that_diverges_ends_in_words_and_not_in_a_wrong_number(rng):
     ):
         optimizer = SGD(net.params, net.grads, lr=100.0)
         fit(net, MSELoss(), optimizer, (x, target), epochs=50, batch_size=50, rng=rng)
+
+
+def test_steps_are_taken_in_training_mode_and_losses_of_others_in_evaluation(rng):
+    data, held_out = problem(rng), problem(rng, 20)
+    net = Sequential(Linear(3, 8, rng=rng), BatchNorm1d(8), ReLU(), Linear(8, 2, rng=rng))
+    norm, loss = net.layers[1], CrossEntropyLoss()
+    optimizer = SGD(net.params, net.grads, lr=0.1)
+    net.eval()  # as a validation before left it
+    history = fit(net, loss, optimizer, data, held_out, epochs=3, batch_size=10, rng=rng)
+    assert norm.running_mean.any() and norm.training and net.training
+    learnt = norm.running_mean.copy()
+    one_by_one = [
+        evaluate(net, loss, (held_out[0][i : i + 1], held_out[1][i : i + 1])) for i in range(20)
+    ]
+    assert np.mean(one_by_one) == pytest.approx(history.validation[-1], abs=1e-12)
+    np.testing.assert_array_equal(norm.running_mean, learnt)
+    net.eval()
+    evaluate(net, loss, held_out)
+    assert not net.training and not norm.training

@@ -294,3 +294,9 @@ def test_targets_that_are_no_probabilities_are_refused(targets):
 def test_a_delta_that_is_no_width_is_refused(delta):
     with pytest.raises(ValueError, match="delta is"):
         HuberLoss(delta)
+
+
+@pytest.mark.parametrize("loss", [MSELoss, HuberLoss, BCEWithLogitsLoss, CrossEntropyLoss])
+def test_backward_needs_a_forward_before_it(loss):
+    with pytest.raises(ValueError, match="backward needs a forward before it"):
+        loss().backward()
