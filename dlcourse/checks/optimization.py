@@ -723,7 +723,6 @@ warmup_cosine = Exercise(
     difficulty=2,
     outcomes=(RATE,),
     forbids=FORBIDS,
-    n=18,
 )
 
 
@@ -732,15 +731,12 @@ def _(rng):
     rise, fall = ("rise",), ("fall",)
     yield Case((0, 0.8, 4, 12, 0.0), "the very first step", rise)
     yield Case((3, 0.8, 4, 12, 0.2), "the last step of the warm-up", rise)
-    yield Case((0, 0.5, 1, 9, 0.1), "a warm-up of one step", rise)
     yield Case((4, 0.8, 4, 12, 0.2), "the first step of the cosine", fall)
     yield Case((8, 0.8, 4, 12, 0.0), "halfway down", fall)
     yield Case((10, 0.8, 4, 12, 0.5), "a final rate that isn't 0", fall)
     yield Case((11, 0.8, 4, 12, 0.2), "the last step", fall)
-    yield Case((12, 0.8, 4, 12, 0.2), "one step more than planned", fall)
-    yield Case((17, 0.8, 4, 12, 0.2), "far more steps than planned", fall)
+    yield Case((17, 0.8, 4, 12, 0.2), "more steps than planned", fall)
     yield Case((0, 0.8, 0, 10, 0.0), "no warm-up, first step", fall)
-    yield Case((5, 0.8, 0, 10, 0.1), "no warm-up", fall)
     while True:
         warmup, rest = int(rng.integers(3, 20)), int(rng.integers(6, 60))
         lr = float(rng.uniform(0.1, 2))
