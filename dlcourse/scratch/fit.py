@@ -32,7 +32,7 @@ class History:
 
 
 def evaluate(net: Layer, loss: Loss, data: Data) -> float:
-    """Loss of ``net`` on all of ``data`` at once, in evaluation mode; the mode is then as before."""
+    """Loss of ``net`` on all of ``data``, in evaluation mode; the mode is then as before."""
     x, target = data
     training = net.training
     net.eval()
