@@ -106,7 +106,7 @@ class Explorer:
         steps, pen_down = [], False
         for px, py in zip(self.x.place(x), self.y.place(y), strict=True):
             if math.isfinite(px) and math.isfinite(py):
-                at = f"{px:.1f} {py:.1f}"
+                at = f"{round(px, 1):g} {round(py, 1):g}"
                 steps.append(f"M{at}h0" if dots else f"{'L' if pen_down else 'M'}{at}")
                 pen_down = True
             else:

@@ -359,7 +359,7 @@ for name, rate in rates.items():
     for _ in range(100):
         place = place - rate * hessian @ place
     print(f"{name} ({rate:.4f}): after 100 steps {np.linalg.norm(place):.2e} away")
-print(f"foretold for the best rate: about {factor**100:.2e}, times where it started")
+print(f"derived for the best rate: about {factor**100:.2e}, times where it started")
 
 # %% [markdown] role="statement" grade_id="diagnose_curve"
 # ## Six runs: what is wrong?
