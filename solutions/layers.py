@@ -178,7 +178,7 @@ for name, sizes in examples.items():
 # - `parameters`: how many weights and biases does that network without a hidden layer have, all
 #   entries counted?
 # - `rank`: what is the highest rank that its weight matrix, 10 by 784, can have? (The rank is the
-#   number of its rows that aren't weighted sums of the others.)
+#   smallest number of rows of which all the others are weighted sums.)
 #
 # Now a network with a ReLU: sizes `[1, 6, 1]`, one number in, one out, six hidden units. Drawn as a
 # curve it is made of straight pieces.

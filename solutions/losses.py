@@ -75,15 +75,16 @@ check("log_softmax", log_softmax)
 # Before you run anything: what does NumPy get for each of these? Answer `"finite"` (any ordinary
 # number, 0 among them), `"inf"`, `"-inf"` or `"nan"`.
 #
-# - `exp64`: `np.exp(np.float64(700))`;
+# - `difference`: `np.exp(z) - np.exp(z)` for `z = np.float64(1000)`;
 # - `exp32`: `np.exp(np.float32(100))`;
 # - `first` and `second`: the two entries of `np.exp(z) / np.exp(z).sum()` for `z =
 # np.array([1000.0, 0.0])`, a naive softmax;
 # - `log`: the second entry of `np.log(p)`, where `p = np.exp(z - 1000) / np.exp(z - 1000).sum()`,
 # a stable softmax of the same `z`.
 #
-# For example, `np.exp(np.float64(1000))` would be `"inf"`. Set `overflow_forecast` to a dict of
-# these five, `{"exp64": ..., "exp32": ..., "first": ..., "second": ..., "log": ...}`. The cell
+# For example, `np.exp(np.float64(1000))` would be `"inf"`, and `np.exp(np.float64(-1000))`, which
+# rounds to 0, `"finite"`. Set `overflow_forecast` to a dict of
+# these five, `{"difference": ..., "exp32": ..., "first": ..., "second": ..., "log": ...}`. The cell
 # after the check shows what happens.
 #
 # <details><summary>Hint: how large can a float get?</summary>
@@ -95,14 +96,15 @@ check("log_softmax", log_softmax)
 #
 # <details><summary>Hint: when is something nan, and when inf?</summary>
 #
-# A number divided by infinity has a value, infinity divided by infinity has none.
+# A number divided by infinity has a value, infinity divided by infinity has none. How much is left
+# of infinity if you take infinity away?
 #
 # </details>
 
 # %% role="solution" grade_id="overflow_forecast"
 ### BEGIN SOLUTION
 overflow_forecast = {
-    "exp64": "finite",
+    "difference": "nan",
     "exp32": "inf",
     "first": "nan",
     "second": "finite",
@@ -116,7 +118,7 @@ check("overflow_forecast", overflow_forecast)
 # %%
 z = np.array([1000.0, 0.0])
 with np.errstate(all="ignore"):  # no warnings: we came to see this
-    print("exp64", np.exp(np.float64(700)), "  exp32", np.exp(np.float32(100)))
+    print("difference", np.exp(z[0]) - np.exp(z[0]), "  exp32", np.exp(np.float32(100)))
     print("naive softmax          ", np.exp(z) / np.exp(z).sum())
     p = np.exp(z - 1000) / np.exp(z - 1000).sum()
     print("stable softmax         ", p)
@@ -243,9 +245,8 @@ check("bce_with_logits", bce_with_logits)
 # %% [markdown] role="statement" grade_id="huber"
 # ## A loss that an outlier can't rule
 #
-# Huber's loss is squared near the target and a straight line far from it. With $r =
-# \text{prediction}
-# - \text{target}$:
+# Huber's loss is squared near the target and a straight line far from it. For an error
+# $r = \text{prediction} - \text{target}$:
 #
 # $$\ell(r) = \begin{cases} \frac{1}{2} r^2 & |r| \le \delta \\
 # \delta \left(|r| - \frac{1}{2} \delta\right) & \text{else.} \end{cases}$$

@@ -42,9 +42,10 @@ def _(rng):
     yield Case((rng.normal(size=(5, 1)), _network(rng, 1, 4, 1)), "one input, one output")
     yield Case((rng.normal(size=(4, 2)), _network(rng, 2, 3, 6, 4, 2)), "three hidden layers")
     yield Case((rng.normal(size=(3, 2)), _network(rng, 2, 4, 1, 2)), "a hidden layer of one unit")
-    whole = [(np.array([[1, -2], [3, 1], [-1, 0]]), np.array([1, -4, 2]))]
-    whole += [(np.array([[1, 2, -1]]), np.array([0]))]
-    yield Case((np.array([[1, 2], [0, 3]]), whole), "whole numbers everywhere")
+    whole = [(np.array([[1.0, -2.0], [3.0, 1.0], [-1.0, 0.0]]), np.array([1.0, -4.0, 2.0]))]
+    whole += [(np.array([[1.0, 2.0, -1.0]]), np.array([0.0]))]
+    yield Case((np.array([[1.0, 2.0], [0.0, 3.0]]), whole), "round numbers everywhere")
+    yield Case((20 * rng.normal(size=(3, 3)), _network(rng, 3, 4, 2)), "large scores")
     while True:
         n, depth = rng.integers(2, 8), rng.integers(1, 4)
         sizes = rng.integers(2, 8, size=depth + 2)
@@ -56,6 +57,29 @@ def _(x, layers):
     hidden = []
     for weight, bias in layers[:-1]:
         x = np.maximum(x @ weight.T + bias, 0)
+        hidden.append(x)
+    weight, bias = layers[-1]
+    return x @ weight.T + bias, hidden
+
+
+@mlp_forward.alternative
+def half_of_score_and_size(x, layers):
+    hidden, out = [], x.astype(float)
+    for i, (weight, bias) in enumerate(layers):
+        out = np.einsum("nd,kd->nk", out, weight) + bias
+        if i < len(layers) - 1:
+            out = (np.abs(out) + out) / 2
+            hidden.append(out)
+    return out, hidden
+
+
+@mlp_forward.mistake(
+    "Your units go up to 6 and no further. Is there a score at which ReLU stops growing?"
+)
+def clipped_at_six(x, layers):
+    hidden = []
+    for weight, bias in layers[:-1]:
+        x = np.clip(x @ weight.T + bias, 0, 6)
         hidden.append(x)
     weight, bias = layers[-1]
     return x @ weight.T + bias, hidden
@@ -1164,7 +1188,7 @@ def taken_off_the_top(left, right, height, ramp):
     return [(hidden_weight, hidden_bias), (height * np.array([[-1, 1, -1, 1]]), np.array([height]))]
 
 
-@build_a_bump.mistake("It goes up and stays up. Which units should bring it down again?")
+@build_a_bump.mistake("It goes up and doesn't come down. Which units should bring it down?")
 def a_step_only(left, right, height, ramp):
     slope = height / ramp
     return [
@@ -1313,9 +1337,7 @@ def always_a_tent(left, right, height, ramp):
     ]
 
 
-@build_a_bump.mistake(
-    "Your weights have one axis. The table in the statement says which shape each array has."
-)
+@build_a_bump.mistake("Look at the shapes of your four arrays, and at the table in the statement.")
 def flat_weights(left, right, height, ramp):
     corners = np.array([left, left + ramp, right - ramp, right])
     slope = height / ramp

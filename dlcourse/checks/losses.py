@@ -345,7 +345,8 @@ def sample_after_sample(logits, labels):
 
 
 @cross_entropy.mistake(
-    "At a logit of 1000 both come out as nan. Your own log_softmax doesn't: begin with it."
+    "At a logit of 1000 the loss comes out as inf or nan, and the gradient as nan. Your own "
+    "log_softmax doesn't: begin with it."
 )
 def naive_softmax(logits, labels):
     n = np.arange(len(logits))
@@ -746,8 +747,8 @@ def sigmoid_overflows(logits, targets, pos_weight):
 
 
 @bce_with_logits.mistake(
-    "Clipped, a probability can't be very wrong: a logit of 1000 on the wrong side should cost "
-    "1000, times its weight.",
+    "Clipped, or with a small number added, a probability can't be very wrong: a logit of 1000 on "
+    "the wrong side should cost 1000, times its weight.",
     loses=("loss",),
 )
 def clipped_probabilities(logits, targets, pos_weight):
@@ -1769,7 +1770,7 @@ def inputs_added_up(x, y, lr, steps):
 overflow_forecast = Exercise(
     "overflow_forecast",
     "Predict: what the machine makes of large numbers",
-    parts={"exp64": 1, "exp32": 1, "first": 1, "second": 1, "log": 1},
+    parts={"difference": 1, "exp32": 1, "first": 1, "second": 1, "log": 1},
     minutes=8,
     difficulty=2,
     outcomes=(STABLE,),
@@ -1780,7 +1781,7 @@ overflow_forecast = Exercise(
 
 @overflow_forecast.answer
 def _():
-    return {"exp64": "finite", "exp32": "inf", "first": "nan", "second": "finite", "log": "-inf"}
+    return {"difference": "nan", "exp32": "inf", "first": "nan", "second": "finite", "log": "-inf"}
 
 
 @overflow_forecast.alternative
@@ -1789,7 +1790,7 @@ def letting_the_machine_say():
         e = np.exp(np.array([1000.0, 0.0]))
         shifted = np.exp(np.array([0.0, -1000.0]))
         found = {
-            "exp64": np.exp(np.float64(700)),
+            "difference": np.exp(np.float64(1000)) - np.exp(np.float64(1000)),
             "exp32": np.exp(np.float32(100)),
             "first": (e / e.sum())[0],
             "second": (e / e.sum())[1],
@@ -1800,23 +1801,44 @@ def letting_the_machine_say():
 
 @overflow_forecast.alternative
 def in_another_order():
-    return dict(log="-inf", second="finite", first="nan", exp32="inf", exp64="finite")
+    return dict(log="-inf", second="finite", first="nan", exp32="inf", difference="nan")
 
 
 @overflow_forecast.mistake(
-    "The largest float64 is about 1.8e308. How many decimal digits has e^700? One needs 2.3 of the "
-    "exponent's units for each.",
-    loses=("exp64",),
+    "A number minus itself is 0. But is infinity a number? NumPy doesn't know that both came from "
+    "the same place.",
+    loses=("difference",),
 )
-def double_overflows():
-    return {"exp64": "inf", "exp32": "inf", "first": "nan", "second": "finite", "log": "-inf"}
+def difference_is_zero():
+    return {
+        "difference": "finite",
+        "exp32": "inf",
+        "first": "nan",
+        "second": "finite",
+        "log": "-inf",
+    }
+
+
+@overflow_forecast.mistake(
+    "Both exponentials overflow. Infinity minus infinity could be anything: what does NumPy call "
+    "that?",
+    loses=("difference",),
+)
+def difference_is_infinite():
+    return {"difference": "inf", "exp32": "inf", "first": "nan", "second": "finite", "log": "-inf"}
 
 
 @overflow_forecast.mistake(
     "The largest float32 is about 3.4e38, and e^100 is about 2.7e43.", loses=("exp32",)
 )
 def single_is_large_enough():
-    return {"exp64": "finite", "exp32": "finite", "first": "nan", "second": "finite", "log": "-inf"}
+    return {
+        "difference": "nan",
+        "exp32": "finite",
+        "first": "nan",
+        "second": "finite",
+        "log": "-inf",
+    }
 
 
 @overflow_forecast.mistake(
@@ -1825,7 +1847,7 @@ def single_is_large_enough():
 )
 def first_is_one():
     return {
-        "exp64": "finite",
+        "difference": "nan",
         "exp32": "inf",
         "first": "finite",
         "second": "finite",
@@ -1838,7 +1860,7 @@ def first_is_one():
     loses=("first",),
 )
 def first_is_infinite():
-    return {"exp64": "finite", "exp32": "inf", "first": "inf", "second": "finite", "log": "-inf"}
+    return {"difference": "nan", "exp32": "inf", "first": "inf", "second": "finite", "log": "-inf"}
 
 
 @overflow_forecast.mistake(
@@ -1847,7 +1869,7 @@ def first_is_infinite():
     loses=("second",),
 )
 def second_is_nan():
-    return {"exp64": "finite", "exp32": "inf", "first": "nan", "second": "nan", "log": "-inf"}
+    return {"difference": "nan", "exp32": "inf", "first": "nan", "second": "nan", "log": "-inf"}
 
 
 @overflow_forecast.mistake(
@@ -1856,7 +1878,13 @@ def second_is_nan():
     loses=("log",),
 )
 def log_is_saved_by_the_shift():
-    return {"exp64": "finite", "exp32": "inf", "first": "nan", "second": "finite", "log": "finite"}
+    return {
+        "difference": "nan",
+        "exp32": "inf",
+        "first": "nan",
+        "second": "finite",
+        "log": "finite",
+    }
 
 
 @overflow_forecast.mistake(
@@ -1865,7 +1893,7 @@ def log_is_saved_by_the_shift():
     loses=("log",),
 )
 def log_is_nan():
-    return {"exp64": "finite", "exp32": "inf", "first": "nan", "second": "finite", "log": "nan"}
+    return {"difference": "nan", "exp32": "inf", "first": "nan", "second": "finite", "log": "nan"}
 
 
 @overflow_forecast.mistake(
@@ -1873,7 +1901,7 @@ def log_is_nan():
     loses=("log",),
 )
 def log_is_plus_infinity():
-    return {"exp64": "finite", "exp32": "inf", "first": "nan", "second": "finite", "log": "inf"}
+    return {"difference": "nan", "exp32": "inf", "first": "nan", "second": "finite", "log": "inf"}
 
 
 # which_loss -----------------------------------------------------------------------

@@ -3,8 +3,8 @@
 Every layer has ``forward(x)``, ``backward(dy)``, which returns dx and adds to ``grads``, and two
 dicts with equal keys, ``params`` and ``grads``. ``backward`` belongs to the last ``forward``, whose
 arrays must not have been changed since. ``train()`` and ``eval()`` say which of the two is going
-on; most layers do the same in both. NaN in is NaN out. Floats only: bytes and integers would
-wrap around or lose their fractions, so they are a ValueError.
+on; most layers do the same in both. Forward, NaN in is NaN out. Floats only: bytes and integers
+would wrap around or lose their fractions, so they are a ValueError.
 
 Source: Goodfellow, Bengio and Courville, *Deep Learning* (2016), sections 6.3 and 6.5.
 """
@@ -63,6 +63,8 @@ class Linear(Layer):
     ):
         if in_features < 1 or out_features < 1:
             raise ValueError(f"a layer needs sizes of at least 1: {in_features}, {out_features}")
+        if np.dtype(dtype).kind != "f":
+            raise ValueError(f"weights are floats, not {np.dtype(dtype)}")
         bound = 1 / math.sqrt(in_features)
         super().__init__(
             weight=rng.uniform(-bound, bound, (out_features, in_features)).astype(dtype),
@@ -72,12 +74,12 @@ class Linear(Layer):
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Map ``x`` (..., in_features) to ``y`` (..., out_features); ValueError if it can't."""
         weight, bias = self.params["weight"], self.params["bias"]
+        self._x = _floats(x)
         if x.shape[-1:] != weight.shape[1:]:
             raise ValueError(
                 f"x (…, in_features) and weight (out_features, in_features) don't fit: "
                 f"{x.shape} and {weight.shape}"
             )
-        self._x = _floats(x)
         return x @ weight.T + bias
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
@@ -173,13 +175,14 @@ class GELU(Layer):
 
     def forward(self, z: np.ndarray) -> np.ndarray:
         self._z = _floats(z)
-        return z * _normal_cdf(z)
+        return np.maximum(z, -40) * _normal_cdf(z)  # at -40 it is 0 already; -inf times 0 is NaN
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         r""":math:`dz = dy \odot (\Phi(z) + z\,\varphi(z))`, with the density :math:`\varphi`."""
         z = _seen(self._z)
-        density = np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
-        return _fits(dy, z.shape) * (_normal_cdf(z) + z * density)
+        near = np.clip(z, -40, 40)  # beyond, the density is 0
+        density = np.exp(-(near**2) / 2) / math.sqrt(2 * math.pi)
+        return _fits(dy, z.shape) * (_normal_cdf(z) + near * density)
 
 
 class Sequential(Layer):
@@ -191,6 +194,12 @@ class Sequential(Layer):
     def __init__(self, *layers: Layer):
         width = None
         for i, layer in enumerate(layers):
+            if not isinstance(layer, Layer):
+                raise ValueError(f"layer {i} is of type {type(layer).__name__}, which is no Layer")
+            if any(layer is other for other in layers[:i]):
+                raise ValueError(
+                    f"layer {i} stands in the row already: it remembers one forward, make another"
+                )
             if not isinstance(layer, Linear):
                 continue
             out_features, in_features = layer.params["weight"].shape
@@ -227,6 +236,8 @@ def _normal_cdf(z: np.ndarray) -> np.ndarray:
 
 
 def _floats(x: np.ndarray) -> np.ndarray:
+    if not isinstance(x, np.ndarray | np.generic):
+        raise ValueError(f"layers calculate with arrays, not with a {type(x).__name__}")
     if x.dtype.kind != "f":
         raise ValueError(f"layers calculate with floats, and this is {x.dtype}: convert it first")
     return x

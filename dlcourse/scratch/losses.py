@@ -21,10 +21,11 @@ from dlcourse.scratch.layers import _seen
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
-    r"""Logarithms of :func:`softmax` along the last axis, for ``logits`` (..., K) of any size.
+    r"""Logarithms of :func:`softmax` along the last axis, for large ``logits`` (..., K) too.
 
     :math:`\log p_k = (z_k - m) - \log \sum_j e^{z_j - m}` with :math:`m = \max_j z_j`: no exponent
-    is positive, and one of them is 0, so the sum neither overflows nor vanishes.
+    is positive, and one of them is 0, so the sum neither overflows nor vanishes. Right for logits
+    whose differences fit their type.
     """
     shifted = _shifted(logits)
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
@@ -49,14 +50,22 @@ def _shifted(logits: np.ndarray) -> np.ndarray:
 
 
 def _check_floats(name: str, array: np.ndarray) -> None:
+    _check_array(name, array)
     if not np.issubdtype(array.dtype, np.floating):
         raise ValueError(f"{name} must be floats, not {array.dtype}")
     if not np.isfinite(array).all():
         raise ValueError(f"{name} has entries that are NaN or infinite")
 
 
+def _check_array(name: str, array: np.ndarray) -> None:
+    if not isinstance(array, np.ndarray | np.generic):
+        raise ValueError(f"{name} must be an array, not a {type(array).__name__}")
+
+
 def _checked(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
     """``target`` in the type of ``prediction``, after both are found to fit."""
+    _check_array("prediction", prediction)
+    _check_array("target", target)
     if prediction.shape != target.shape:
         raise ValueError(
             f"prediction and target differ in shape: {prediction.shape} and {target.shape}"
@@ -87,7 +96,7 @@ class MSELoss:
     def forward(self, prediction: np.ndarray, target: np.ndarray) -> float:
         """Loss of ``prediction`` against ``target`` of the same shape, whichever it is."""
         self._error = prediction - _checked(prediction, target)
-        return _mean(self._error**2)
+        return _mean(np.square(self._error, dtype=np.float64))  # float16 ends at 65,504
 
     def backward(self) -> np.ndarray:
         """Gradient with respect to ``prediction``, in its shape and type."""
@@ -113,7 +122,7 @@ class HuberLoss:
     def forward(self, prediction: np.ndarray, target: np.ndarray) -> float:
         """Loss of ``prediction`` against ``target`` of the same shape, whichever it is."""
         self._error = prediction - _checked(prediction, target)
-        size = np.abs(self._error)
+        size = np.abs(self._error).astype(np.float64)
         near = np.minimum(size, self.delta)  # the part of the error that is squared
         return _mean(0.5 * near**2 + self.delta * (size - near))
 
@@ -162,6 +171,8 @@ class CrossEntropyLoss:
 
     def forward(self, prediction: np.ndarray, target: np.ndarray) -> float:
         """Loss of logits ``prediction`` (N, K) against class numbers ``target`` (N,), 0 to K-1."""
+        _check_array("prediction", prediction)
+        _check_array("target", target)
         if prediction.ndim != 2 or target.shape != prediction.shape[:1]:
             raise ValueError(
                 "prediction (N, K) and target (N,) don't fit: "

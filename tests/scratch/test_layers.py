@@ -332,3 +332,23 @@ def test_sizes_that_make_no_layer_are_refused(rng):
 def test_layers_that_do_not_fit_are_refused_before_they_run(rng):
     with pytest.raises(ValueError, match="layer 2 takes 5 features, and 4 come out"):
         Sequential(Linear(3, 4, rng=rng), ReLU(), Linear(5, 2, rng=rng))
+
+
+def test_what_would_be_silently_wrong_is_refused(rng):
+    relu = ReLU()
+    with pytest.raises(ValueError, match="layer 2 stands in the row already"):
+        Sequential(relu, Linear(2, 2, rng=rng), relu)
+    with pytest.raises(ValueError, match="type function, which is no Layer"):
+        Sequential(lambda z: z)
+    with pytest.raises(ValueError, match="weights are floats, not int64"):
+        Linear(2, 2, rng=rng, dtype=np.int64)
+    for layer in (Linear(2, 2, rng=rng), ReLU(), Sigmoid(), Tanh(), GELU(), LeakyReLU()):
+        with pytest.raises(ValueError, match="not with a list"):
+            layer.forward([[1.0, 2.0]])
+
+
+def test_gelu_of_infinite_and_huge_scores():
+    gelu, z = GELU(), np.array([-np.inf, -1e200, -50.0, 50.0, 1e200, np.inf])
+    np.testing.assert_array_equal(gelu.forward(z), [0, 0, 0, 50, 1e200, np.inf])
+    np.testing.assert_array_equal(gelu.backward(np.ones(6)), [0, 0, 0, 1, 1, 1])
+    assert np.isnan(gelu.forward(np.array([np.nan]))).all()

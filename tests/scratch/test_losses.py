@@ -300,3 +300,19 @@ def test_a_delta_that_is_no_width_is_refused(delta):
 def test_backward_needs_a_forward_before_it(loss):
     with pytest.raises(ValueError, match="backward needs a forward before it"):
         loss().backward()
+
+
+@pytest.mark.parametrize("loss", [MSELoss, HuberLoss])
+def test_an_error_of_300_fits_float16_and_its_square_does_not(loss):
+    prediction, target = np.array([300.0], np.float16), np.zeros(1, np.float16)
+    assert loss().forward(prediction, target) == loss().forward(prediction.astype(float), target)
+
+
+@pytest.mark.parametrize("loss", [MSELoss, HuberLoss, BCEWithLogitsLoss, CrossEntropyLoss])
+def test_a_list_is_no_array(loss):
+    with pytest.raises(ValueError, match="prediction must be an array, not a list"):
+        loss().forward([[1.0]], np.array([0]))
+    with pytest.raises(ValueError, match="target must be an array, not a list"):
+        loss().forward(np.array([[1.0]]), [0])
+    with pytest.raises(ValueError, match="must be an array, not a list"):
+        softmax([1.0])
