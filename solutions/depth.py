@@ -71,15 +71,16 @@ check("he_init", he_init)
 #
 # | | weights' variance | each layer |
 # |:--|:--|:--|
-# | `relu_he` | 2 / 100 | $h \leftarrow \max(Wh, 0)$ |
-# | `relu_lecun` | 1 / 100 | $h \leftarrow \max(Wh, 0)$ |
-# | `relu_double` | 4 / 100 | $h \leftarrow \max(Wh, 0)$ |
+# | `abs_lecun` | 1 / 100 | $h \leftarrow \lvert Wh \rvert$, entry by entry |
+# | `plain_he` | 2 / 100 | $h \leftarrow Wh$ |
+# | `leaky_half` | 1 / 100 | $h \leftarrow Wh$, entries below 0 halved |
 # | `tanh_large` | 1 | $h \leftarrow \tanh(Wh)$ |
-# | `norm_small` | 0.0001 | $h \leftarrow \max(\text{LayerNorm}(Wh), 0)$ |
-# | `residual_he` | 2 / 100 | $h \leftarrow h + \max(Wh, 0)$ |
+# | `tanh_small` | 1 / 400 | $h \leftarrow \tanh(Wh)$ |
+# | `residual_tenth` | 2 / 100 | $h \leftarrow h + 0.1 \max(Wh, 0)$ |
 #
 # Set `signal_forecast` to a dict from these six names to your answers. A point each; the cell after
-# the check runs all six. LayerNorm's eps is $10^{-5}$, its weight 1 and its bias 0.
+# the check runs all six. For example, a network $h \leftarrow Wh$ with a variance of 1 / 100 would
+# be `"stays"`.
 #
 # <details><summary>Hint: how can I know without running it?</summary>
 #
@@ -90,12 +91,12 @@ check("he_init", he_init)
 # %% role="solution" grade_id="signal_forecast"
 ### BEGIN SOLUTION
 signal_forecast = {
-    "relu_he": "stays",
-    "relu_lecun": "dies",  # half of the mean square is lost in each layer
-    "relu_double": "explodes",
+    "abs_lecun": "stays",  # the size keeps all of the mean square
+    "plain_he": "explodes",  # it doubles, and nothing halves it
+    "leaky_half": "dies",  # a factor of 5/8 in each layer
     "tanh_large": "stays",  # at nearly 1: saturated
-    "norm_small": "stays",
-    "residual_he": "explodes",  # each block adds as much as goes round it
+    "tanh_small": "dies",
+    "residual_tenth": "stays",  # about 1.01 in each block
 }
 ### END SOLUTION
 
@@ -104,25 +105,20 @@ check("signal_forecast", signal_forecast)
 
 
 # %%
-def layer_norm(z):
-    centred = z - z.mean(axis=1, keepdims=True)
-    return centred / np.sqrt(z.var(axis=1, keepdims=True) + 1e-5)
-
-
 steps = {
-    "relu_he": (2 / 100, lambda h, z: np.maximum(z, 0)),
-    "relu_lecun": (1 / 100, lambda h, z: np.maximum(z, 0)),
-    "relu_double": (4 / 100, lambda h, z: np.maximum(z, 0)),
+    "abs_lecun": (1 / 100, lambda h, z: np.abs(z)),
+    "plain_he": (2 / 100, lambda h, z: z),
+    "leaky_half": (1 / 100, lambda h, z: np.where(z > 0, z, z / 2)),
     "tanh_large": (1, lambda h, z: np.tanh(z)),
-    "norm_small": (0.0001, lambda h, z: np.maximum(layer_norm(z), 0)),
-    "residual_he": (2 / 100, lambda h, z: h + np.maximum(z, 0)),
+    "tanh_small": (1 / 400, lambda h, z: np.tanh(z)),
+    "residual_tenth": (2 / 100, lambda h, z: h + 0.1 * np.maximum(z, 0)),
 }
 for name, (variance, step) in steps.items():
     rng = np.random.default_rng(0)
     h = rng.normal(size=(50, 100))
     for _ in range(50):
         h = step(h, h @ rng.normal(0, np.sqrt(variance), size=(100, 100)).T)
-    print(f"{name:12} {np.sqrt(np.mean(h**2)):.2g}")
+    print(f"{name:14} {np.sqrt(np.mean(h**2)):.2g}")
 
 # %% [markdown] role="statement" grade_id="batchnorm_forward"
 # ## Batch normalisation, forward

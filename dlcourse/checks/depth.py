@@ -92,6 +92,11 @@ def _fault_of_he(weight, fan_in, fan_out):
     beyond = np.mean(np.abs(weight) > np.sqrt(3) * std)  # 0.0833 of a normal law, none of a uniform
     if abs(beyond - 0.08326) > SIGMAS * np.sqrt(0.08326 * 0.91674 / n):
         return "the weights aren't normally distributed."
+    kurtosis = np.mean(weight**4) / np.mean(weight**2) ** 2  # 3 of a normal law
+    if abs(kurtosis - 3) > SIGMAS * np.sqrt(24 / n) + 0.2:  # and room for its own skew
+        return f"weights far from 0 are too {'frequent' if kurtosis > 3 else 'rare'}."
+    if len(np.unique(np.abs(weight))) < 0.99 * n:
+        return "some weights are copies of others."
     return None
 
 
@@ -116,6 +121,28 @@ def unit_after_unit(fan_in, fan_out, rng):
 @he_init.alternative
 def transposed_at_the_end(fan_in, fan_out, rng):
     return rng.normal(scale=np.sqrt(2.0 / fan_in), size=(fan_in, fan_out)).T
+
+
+@he_init.mistake(
+    "Your normal law has its tails cut off, as TensorFlow's he_normal has. The statement asks for "
+    "the whole of it.",
+    loses=("weight",),
+)
+def tails_cut_off(fan_in, fan_out, rng):
+    weight = rng.normal(size=(fan_out, fan_in))
+    while (outside := np.abs(weight) > 2).any():
+        weight[outside] = rng.normal(size=outside.sum())
+    return weight / 0.8796 * np.sqrt(2 / fan_in)  # the deviation that is left
+
+
+@he_init.mistake(
+    "Some of your weights are others of your weights again. How many numbers does a matrix of this "
+    "shape need from `rng`?",
+    loses=("weight",),
+)
+def every_column_twice(fan_in, fan_out, rng):
+    half = rng.normal(0, np.sqrt(2 / fan_in), size=(fan_out, (fan_in + 1) // 2))
+    return np.repeat(half, 2, axis=1)[:, :fan_in]
 
 
 @he_init.mistake(
@@ -1695,14 +1722,14 @@ signal_forecast = Exercise(
     "signal_forecast",
     "Predict: what is left after fifty layers",
     parts={
-        "relu_he": 1,
-        "relu_lecun": 1,
-        "relu_double": 1,
+        "abs_lecun": 1,
+        "plain_he": 1,
+        "leaky_half": 1,
         "tanh_large": 1,
-        "norm_small": 1,
-        "residual_he": 1,
+        "tanh_small": 1,
+        "residual_tenth": 1,
     },
-    minutes=8,
+    minutes=10,
     difficulty=2,
     outcomes=(INITIALISE, RESIDUAL),
     kind="predict",
@@ -1713,27 +1740,28 @@ signal_forecast = Exercise(
 @signal_forecast.answer
 def _():
     return {
-        "relu_he": "stays",
-        "relu_lecun": "dies",
-        "relu_double": "explodes",
+        "abs_lecun": "stays",
+        "plain_he": "explodes",
+        "leaky_half": "dies",
         "tanh_large": "stays",
-        "norm_small": "stays",
-        "residual_he": "explodes",
+        "tanh_small": "dies",
+        "residual_tenth": "stays",
     }
 
 
 @signal_forecast.alternative
 def by_the_factor_of_a_layer():
-    def after(factor):
-        return "dies" if factor**50 < 1e-3 else "explodes" if factor**50 > 1e3 else "stays"
+    def after(factor):  # of the mean square, in one layer
+        size = factor**25
+        return "dies" if size < 1e-3 else "explodes" if size > 1e3 else "stays"
 
     return {
-        "relu_he": after(1.0),
-        "relu_lecun": after(0.5**0.5),
-        "relu_double": after(2**0.5),
+        "abs_lecun": after(1.0),
+        "plain_he": after(2.0),
+        "leaky_half": after((1 + 0.5**2) / 2),
         "tanh_large": after(1.0),
-        "norm_small": after(1.0),
-        "residual_he": after(2**0.5),
+        "tanh_small": after(0.25),
+        "residual_tenth": after(1 + 0.1**2),
     }
 
 
@@ -1742,58 +1770,67 @@ def by_running_it():
     rng, width = np.random.default_rng(0), 100
     start = rng.normal(size=(50, width))
 
-    def run(deviation, step):
+    def run(variance, step):
         h = start
         for _ in range(50):
-            h = step(h, h @ rng.normal(0, deviation, size=(width, width)).T)
+            h = step(h, h @ rng.normal(0, variance**0.5, size=(width, width)).T)
         size = np.sqrt(np.mean(h**2))
         return "dies" if size < 1e-3 else "explodes" if size > 1e3 else "stays"
 
-    def relu(h, z):
-        return np.maximum(z, 0)
-
-    def norm(h, z):
-        centred = z - z.mean(axis=1, keepdims=True)
-        return np.maximum(centred / np.sqrt(z.var(axis=1, keepdims=True) + 1e-5), 0)
-
     return {
-        "relu_he": run((2 / width) ** 0.5, relu),
-        "relu_lecun": run((1 / width) ** 0.5, relu),
-        "relu_double": run((4 / width) ** 0.5, relu),
+        "abs_lecun": run(1 / width, lambda h, z: np.abs(z)),
+        "plain_he": run(2 / width, lambda h, z: z),
+        "leaky_half": run(1 / width, lambda h, z: np.where(z > 0, z, z / 2)),
         "tanh_large": run(1, lambda h, z: np.tanh(z)),
-        "norm_small": run(0.01, norm),
-        "residual_he": run((2 / width) ** 0.5, lambda h, z: h + np.maximum(z, 0)),
+        "tanh_small": run(1 / 400, lambda h, z: np.tanh(z)),
+        "residual_tenth": run(2 / width, lambda h, z: h + 0.1 * np.maximum(z, 0)),
     }
 
 
 @signal_forecast.mistake(
-    "A variance of 1 / fan_in would do for layers without an activation. What does ReLU hand on of "
-    "the scores? And the same again, fifty times?",
-    loses=("relu_lecun",),
+    "ReLU throws half of the mean square away. How much of it does the size without its sign throw "
+    "away?",
+    loses=("abs_lecun",),
 )
-def relu_takes_nothing():
+def half_for_every_activation():
     return {
-        "relu_he": "stays",
-        "relu_lecun": "stays",
-        "relu_double": "explodes",
+        "abs_lecun": "dies",
+        "plain_he": "explodes",
+        "leaky_half": "dies",
         "tanh_large": "stays",
-        "norm_small": "stays",
-        "residual_he": "explodes",
+        "tanh_small": "dies",
+        "residual_tenth": "stays",
     }
 
 
 @signal_forecast.mistake(
-    "Twice He's variance sounds harmless. What is the fiftieth power of its root?",
-    loses=("relu_double",),
+    "The 2 in He's variance makes up for what ReLU loses. What is lost here?",
+    loses=("plain_he",),
 )
-def twice_is_little():
+def he_suits_everything():
     return {
-        "relu_he": "stays",
-        "relu_lecun": "dies",
-        "relu_double": "stays",
+        "abs_lecun": "stays",
+        "plain_he": "stays",
+        "leaky_half": "dies",
         "tanh_large": "stays",
-        "norm_small": "stays",
-        "residual_he": "explodes",
+        "tanh_small": "dies",
+        "residual_tenth": "stays",
+    }
+
+
+@signal_forecast.mistake(
+    "A slope of a half left of 0 keeps a quarter of the mean square there. With a variance of "
+    "1 / fan_in, what is the factor of one layer, and its fiftieth power?",
+    loses=("leaky_half",),
+)
+def leak_saves():
+    return {
+        "abs_lecun": "stays",
+        "plain_he": "explodes",
+        "leaky_half": "stays",
+        "tanh_large": "stays",
+        "tanh_small": "dies",
+        "residual_tenth": "stays",
     }
 
 
@@ -1804,12 +1841,12 @@ def twice_is_little():
 )
 def tanh_explodes():
     return {
-        "relu_he": "stays",
-        "relu_lecun": "dies",
-        "relu_double": "explodes",
+        "abs_lecun": "stays",
+        "plain_he": "explodes",
+        "leaky_half": "dies",
         "tanh_large": "explodes",
-        "norm_small": "stays",
-        "residual_he": "explodes",
+        "tanh_small": "dies",
+        "residual_tenth": "stays",
     }
 
 
@@ -1819,59 +1856,59 @@ def tanh_explodes():
 )
 def tanh_dies():
     return {
-        "relu_he": "stays",
-        "relu_lecun": "dies",
-        "relu_double": "explodes",
+        "abs_lecun": "stays",
+        "plain_he": "explodes",
+        "leaky_half": "dies",
         "tanh_large": "dies",
-        "norm_small": "stays",
-        "residual_he": "explodes",
+        "tanh_small": "dies",
+        "residual_tenth": "stays",
     }
 
 
 @signal_forecast.mistake(
-    "The weights are small, true. What does the normalisation do to a layer whose scores are all "
-    "small?",
-    loses=("norm_small",),
+    "A tanh never makes a number larger. Scores are half as large as what came in: what follows, "
+    "fifty times?",
+    loses=("tanh_small",),
 )
-def norm_is_helpless():
+def tanh_holds():
     return {
-        "relu_he": "stays",
-        "relu_lecun": "dies",
-        "relu_double": "explodes",
+        "abs_lecun": "stays",
+        "plain_he": "explodes",
+        "leaky_half": "dies",
         "tanh_large": "stays",
-        "norm_small": "dies",
-        "residual_he": "explodes",
+        "tanh_small": "stays",
+        "residual_tenth": "stays",
     }
 
 
 @signal_forecast.mistake(
-    "With He's weights each block adds a signal as large as the one that goes round it. How large "
-    "is the sum, and after fifty blocks?",
-    loses=("residual_he",),
+    "Each block adds something, but how much? A tenth of a signal is a hundredth of its mean "
+    "square. What is 1.01 to the power of fifty?",
+    loses=("residual_tenth",),
 )
-def residual_stays():
+def ways_round_explode():
     return {
-        "relu_he": "stays",
-        "relu_lecun": "dies",
-        "relu_double": "explodes",
+        "abs_lecun": "stays",
+        "plain_he": "explodes",
+        "leaky_half": "dies",
         "tanh_large": "stays",
-        "norm_small": "stays",
-        "residual_he": "stays",
+        "tanh_small": "dies",
+        "residual_tenth": "explodes",
     }
 
 
 @signal_forecast.mistake(
-    "For what was He's variance made, if not for this?",
-    loses=("relu_he",),
+    "What goes round a block isn't multiplied by anything. Can it shrink?",
+    loses=("residual_tenth",),
 )
-def he_dies():
+def ways_round_die():
     return {
-        "relu_he": "dies",
-        "relu_lecun": "dies",
-        "relu_double": "explodes",
+        "abs_lecun": "stays",
+        "plain_he": "explodes",
+        "leaky_half": "dies",
         "tanh_large": "stays",
-        "norm_small": "stays",
-        "residual_he": "explodes",
+        "tanh_small": "dies",
+        "residual_tenth": "dies",
     }
 
 

@@ -22,7 +22,7 @@ from dlcourse.scratch.norm import BatchNorm1d, LayerNorm
 from dlcourse.scratch.residual import Residual
 
 WIDTH, LAYERS, EPOCHS, BATCH = 64, 50, 5, 64
-RATES = (0.1, 0.03, 0.01, 0.003)
+RATES = (0.1, 0.03, 0.01, 0.003, 0.001, 0.0003)
 MOMENTUM = 0.9
 NORMS = {"batch": BatchNorm1d, "layer": LayerNorm}
 NETWORKS: dict[str, dict] = {

@@ -190,7 +190,7 @@ def run(seeds: range = range(5), resamples: int = 1000) -> dict:
                 "steps": steps,
                 "mean": float(np.mean(steps)),
                 "sd": float(np.std(steps, ddof=1)),
-                "final": float(np.mean([losses[-1].mean() for losses in runs])),
+                "finals": [float(losses[-1].mean()) for losses in runs],
             }
         )
     by_name = {row["optimiser"]: np.array(row["steps"]) for row in rows}

@@ -31,8 +31,10 @@ def numerical_gradient(
 
     Raises ValueError unless ``wrt`` is finite and float64 (smaller floats round the difference
     away, integers all of it), unless ``eps`` is positive and large enough to change every entry,
-    and for a ``dy`` that hasn't the shape of what ``f`` returns.
+    for a ``dy`` that hasn't the shape of what ``f`` returns, and where either isn't finite.
     """
+    if not isinstance(wrt, np.ndarray):
+        raise ValueError(f"wrt must be an array, which can be changed, not a {type(wrt).__name__}")
     if wrt.dtype != np.float64:
         raise ValueError(f"central differences need float64, and wrt is {wrt.dtype}")
     if not np.isfinite(wrt).all():
@@ -52,6 +54,8 @@ def numerical_gradient(
             down = _weighted(f(), dy)
         finally:
             wrt[i] = old
+        if not np.isfinite(up - down):
+            raise ValueError(f"f isn't finite near entry {i}: {up} above and {down} below")
         grad[i] = (up - down) / (high - low)
     return grad
 

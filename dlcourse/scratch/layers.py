@@ -63,8 +63,7 @@ class Linear(Layer):
     ):
         if in_features < 1 or out_features < 1:
             raise ValueError(f"a layer needs sizes of at least 1: {in_features}, {out_features}")
-        if np.dtype(dtype).kind != "f":
-            raise ValueError(f"weights are floats, not {np.dtype(dtype)}")
+        _float_type(dtype)
         bound = 1 / math.sqrt(in_features)
         super().__init__(
             weight=rng.uniform(-bound, bound, (out_features, in_features)).astype(dtype),
@@ -233,6 +232,13 @@ def _normal_cdf(z: np.ndarray) -> np.ndarray:
     scaled = (np.ravel(z) / -math.sqrt(2)).tolist()
     values = np.fromiter(map(math.erfc, scaled), np.float64, len(scaled)) / 2
     return values.reshape(z.shape).astype(z.dtype)
+
+
+def _float_type(dtype) -> np.dtype:
+    """``dtype``, if it is one for parameters: as integers, small weights would all be 0."""
+    if np.dtype(dtype).kind != "f":
+        raise ValueError(f"parameters are floats, not {np.dtype(dtype)}")
+    return np.dtype(dtype)
 
 
 def _floats(x: np.ndarray) -> np.ndarray:

@@ -2,15 +2,15 @@
 
 They differ in what they average over. A batch is (N, D), N examples of D features: BatchNorm1d
 averages over the N values of each feature, LayerNorm and RMSNorm over the D values of each example.
-Names, shapes, first values and defaults as in ``torch.nn``. NaN in is NaN out, and a NaN stays in
-running statistics.
+Names, shapes, first values and defaults as in ``torch.nn``. float16 is taken as float32, because
+squares above 256 don't fit it. NaN in is NaN out, and a NaN stays in running statistics.
 """
 
 import math
 
 import numpy as np
 
-from dlcourse.scratch.layers import Layer, _fits, _floats, _seen
+from dlcourse.scratch.layers import Layer, _fits, _float_type, _floats, _seen
 
 
 class BatchNorm1d(Layer):
@@ -32,6 +32,7 @@ class BatchNorm1d(Layer):
         self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, *, dtype=np.float64
     ):
         _positive(num_features)
+        dtype = _float_type(dtype)
         if not 0 <= momentum <= 1:
             raise ValueError(f"momentum is the batch's share, from 0 to 1, not {momentum}")
         super().__init__(
@@ -44,9 +45,9 @@ class BatchNorm1d(Layer):
     def forward(self, x: np.ndarray) -> np.ndarray:
         """``y`` (N, D) for ``x`` (N, D). ValueError for other shapes; in training, for N < 2."""
         size = len(self.running_mean)
+        x = _single_or_wider(x)
         if x.ndim != 2 or x.shape[1] != size:
             raise ValueError(f"x must be (N, {size}), not {x.shape}")
-        _floats(x)
         if self.training:
             if len(x) < 2:
                 raise ValueError(
@@ -95,12 +96,13 @@ class LayerNorm(Layer):
     def __init__(
         self, normalized_shape: int | tuple[int, ...], eps: float = 1e-5, *, dtype=np.float64
     ):
-        shape = _shape(normalized_shape)
+        shape, dtype = _shape(normalized_shape), _float_type(dtype)
         super().__init__(weight=np.ones(shape, dtype=dtype), bias=np.zeros(shape, dtype=dtype))
         self.eps = _small(eps)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """``y`` of the shape of ``x``, ``(..., *normalized_shape)``; else a ValueError."""
+        x = _single_or_wider(x)
         axes = _last_axes(x, self.params["weight"].shape)
         inverse = 1 / np.sqrt(x.var(axis=axes, keepdims=True) + self.eps)
         x_hat = (x - x.mean(axis=axes, keepdims=True)) * inverse
@@ -142,11 +144,12 @@ class RMSNorm(Layer):
         *,
         dtype=np.float64,
     ):
-        super().__init__(weight=np.ones(_shape(normalized_shape), dtype=dtype))
+        super().__init__(weight=np.ones(_shape(normalized_shape), dtype=_float_type(dtype)))
         self.eps = None if eps is None else _small(eps)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """``y`` of the shape of ``x``, ``(..., *normalized_shape)``; else a ValueError."""
+        x = _single_or_wider(x)
         axes = _last_axes(x, self.params["weight"].shape)
         eps = np.finfo(x.dtype).eps if self.eps is None else self.eps
         inverse = 1 / np.sqrt((x**2).mean(axis=axes, keepdims=True) + eps)
@@ -186,9 +189,12 @@ def _small(eps: float) -> float:
     return float(eps)
 
 
+def _single_or_wider(x: np.ndarray) -> np.ndarray:
+    return _floats(x).astype(np.promote_types(x.dtype, np.float32), copy=False)
+
+
 def _last_axes(x: np.ndarray, shape: tuple[int, ...]) -> tuple[int, ...]:
     """The axes of ``x`` that are averaged over; ValueError if they haven't the sizes of shape."""
     if x.shape[-len(shape) :] != shape:
         raise ValueError(f"x (…, *normalized_shape) and normalized_shape: {x.shape} and {shape}")
-    _floats(x)
     return tuple(range(-len(shape), 0))

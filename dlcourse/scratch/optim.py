@@ -26,6 +26,7 @@ class Optimizer:
         if params.keys() != grads.keys():
             raise ValueError(f"params and grads differ: {[*params]} and {[*grads]}")
         for name, param in params.items():
+            _check_array(name, param)
             if param.dtype.kind != "f":
                 raise ValueError(f"{name} must be floats to take small steps, not {param.dtype}")
         self.params, self.grads = params, grads
@@ -37,6 +38,9 @@ class Optimizer:
         """Change every parameter once, by its gradient as it stands."""
         _at_least_zero("lr", self.lr)
         for name, param in self.params.items():
+            if name not in self.grads:
+                raise ValueError(f"{name} has lost its gradient: there are only {[*self.grads]}")
+            _check_array(f"the gradient of {name}", self.grads[name])
             if self.grads[name].shape != param.shape:
                 raise ValueError(
                     f"{name} and its gradient differ in shape: "
@@ -90,7 +94,7 @@ class SGD(Optimizer):
         if not self.momentum:
             param -= self.lr * grad
             return
-        velocity = self._velocity[name]
+        velocity = self._velocity.setdefault(name, np.zeros_like(param))
         velocity *= self.momentum
         velocity += grad
         param -= self.lr * (grad + self.momentum * velocity if self.nesterov else velocity)
@@ -149,6 +153,8 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ):
         super().__init__(params, grads, lr=lr, weight_decay=weight_decay)
+        if len(betas) != 2:
+            raise ValueError(f"betas are two numbers, not {betas}")
         self.betas = _below_one("betas[0]", betas[0]), _below_one("betas[1]", betas[1])
         self.eps = _at_least_zero("eps", eps)
         self._mean, self._square = self._zeros(), self._zeros()
@@ -199,8 +205,7 @@ def clip_grad_norm(grads: Arrays, max_norm: float) -> float:
 
     With :math:`\|g\|` the root of the sum of squares over *all* arrays, the factor is
     :math:`\min(1, c / (\|g\| + 10^{-6}))`: the direction stays. Returns :math:`\|g\|` as it was.
-    Raises ValueError if that isn't finite, because no factor mends NaN or infinity, and changes
-    nothing then.
+    Raises ValueError, and changes nothing, if that isn't finite: no factor mends NaN or infinity.
 
     Source: Pascanu, Mikolov and Bengio, *On the difficulty of training recurrent neural networks*
     (ICML 2013), section 3.2, Algorithm 1; the :math:`10^{-6}` is torch's.
@@ -210,6 +215,7 @@ def clip_grad_norm(grads: Arrays, max_norm: float) -> float:
     if not grads:
         raise ValueError("no gradients to clip")
     for name, grad in grads.items():
+        _check_array(f"the gradient of {name}", grad)
         if grad.dtype.kind != "f":
             raise ValueError(f"the gradient of {name} must be floats, not {grad.dtype}")
     largest = max(float(np.abs(grad).max(initial=0)) for grad in grads.values())
@@ -220,10 +226,17 @@ def clip_grad_norm(grads: Arrays, max_norm: float) -> float:
     # divided by the largest entry before squaring, so that no square overflows
     squares = sum(float(np.sum((g / largest).astype(np.float64) ** 2)) for g in grads.values())
     norm = largest * math.sqrt(squares)
+    if not math.isfinite(norm):
+        raise ValueError(f"the gradients are too long to be measured, the largest entry {largest}")
     factor = min(1.0, max_norm / (norm + 1e-6))
     for grad in grads.values():
         grad *= factor
     return norm
+
+
+def _check_array(name: str, array: np.ndarray) -> None:
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{name} must be an array, not a {type(array).__name__}")
 
 
 def _at_least_zero(name: str, value: float) -> float:

@@ -5,7 +5,7 @@ Source: He, Zhang, Ren and Sun, *Deep Residual Learning for Image Recognition* (
 
 import numpy as np
 
-from dlcourse.scratch.layers import Layer, Sequential
+from dlcourse.scratch.layers import Layer, Sequential, _fits, _seen
 
 
 class Residual(Sequential):
@@ -14,6 +14,8 @@ class Residual(Sequential):
     Parameters are named as in ``Sequential``, and it may stand inside one. ``f`` must keep the
     shape of ``x``. ValueError for no layers.
     """
+
+    _shape: tuple[int, ...] | None = None  # of x, and so of y
 
     def __init__(self, *layers: Layer):
         if not layers:
@@ -25,8 +27,9 @@ class Residual(Sequential):
         change = super().forward(x)
         if change.shape != x.shape:
             raise ValueError(f"x and f(x) can't be added: {x.shape} and {change.shape}")
+        self._shape = x.shape
         return x + change
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         r""":math:`dx = dy + J_f^\top dy`: one way back is through the layers, the other is free."""
-        return dy + super().backward(dy)
+        return _fits(dy, _seen(self._shape)) + super().backward(dy)

@@ -20,8 +20,10 @@ def warmup_cosine(step: int, *, lr: float, warmup: int, total: int, final: float
     """
     _check_step(step)
     _check_rate("lr", lr)
-    if not 0 <= warmup < total:
-        raise ValueError(f"warmup must be at least 0 and below total: {warmup} and {total}")
+    if not 0 <= warmup < total or warmup != int(warmup):
+        raise ValueError(
+            f"warmup must be a whole number from 0 and below total: {warmup} and {total}"
+        )
     if not 0 <= final <= lr:
         raise ValueError(f"final must lie between 0 and lr: {final} and {lr}")
     if step < warmup:
@@ -37,15 +39,15 @@ def step_decay(step: int, *, lr: float, every: int, factor: float = 0.1) -> floa
     """
     _check_step(step)
     _check_rate("lr", lr)
-    if every < 1:
-        raise ValueError(f"every must be at least 1 step, not {every}")
+    if not 1 <= every < math.inf or every != int(every):
+        raise ValueError(f"every must be a whole number of steps from 1, not {every}")
     if not 0 < factor <= 1:
         raise ValueError(f"factor must lie above 0 and up to 1, not {factor}")
     return lr * factor ** (step // every)
 
 
 def _check_step(step: int) -> None:
-    if step < 0 or step != int(step):
+    if not 0 <= step < math.inf or step != int(step):
         raise ValueError(f"steps are whole numbers from 0, not {step}")
 
 

@@ -163,3 +163,12 @@ def test_steps_are_taken_in_training_mode_and_losses_of_others_in_evaluation(rng
     net.eval()
     evaluate(net, loss, held_out)
     assert not net.training and not norm.training
+
+
+def test_lists_and_half_epochs_are_refused(rng):
+    net, loss = network(), CrossEntropyLoss()
+    optimizer, (x, y) = SGD(net.params, net.grads, lr=0.1), problem(rng)
+    with pytest.raises(ValueError, match="x must be an array, not a list"):
+        fit(net, loss, optimizer, (x.tolist(), y), epochs=1, batch_size=2, rng=rng)
+    with pytest.raises(ValueError, match="whole numbers from 1: 1.5, 2"):
+        fit(net, loss, optimizer, (x, y), epochs=1.5, batch_size=2, rng=rng)

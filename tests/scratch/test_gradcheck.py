@@ -168,3 +168,12 @@ def test_single_precision_is_refused(rng):
     x, dy = np.ones((4, 3), dtype=np.float32), np.ones((4, 2), dtype=np.float32)
     with pytest.raises(ValueError, match="float32"):
         check_layer(layer, x, dy)
+
+
+def test_a_function_that_is_not_finite_has_no_gradient():
+    x = np.array([1.0, 2.0])
+    with pytest.raises(ValueError, match="f isn't finite near entry"):
+        numerical_gradient(lambda: np.nan, x)
+    with pytest.raises(ValueError, match="wrt must be an array"):
+        numerical_gradient(lambda: 1.0, [1.0, 2.0])
+    np.testing.assert_array_equal(x, [1.0, 2.0])

@@ -133,3 +133,11 @@ def test_what_torch_does_not_know_is_refused_by_name(rng):
     for gain in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(ValueError, match=str(gain)):
             init.xavier_normal((3, 2), gain, rng=rng)
+
+
+@pytest.mark.parametrize(
+    "first", [init.xavier_uniform, init.xavier_normal, init.kaiming_uniform, init.kaiming_normal]
+)
+def test_weights_of_whole_numbers_would_all_be_0_and_are_refused(first):
+    with pytest.raises(ValueError, match="parameters are floats, not int64"):
+        first((3, 4), rng=np.random.default_rng(0), dtype=np.int64)

@@ -340,7 +340,7 @@ def test_what_would_be_silently_wrong_is_refused(rng):
         Sequential(relu, Linear(2, 2, rng=rng), relu)
     with pytest.raises(ValueError, match="type function, which is no Layer"):
         Sequential(lambda z: z)
-    with pytest.raises(ValueError, match="weights are floats, not int64"):
+    with pytest.raises(ValueError, match="parameters are floats, not int64"):
         Linear(2, 2, rng=rng, dtype=np.int64)
     for layer in (Linear(2, 2, rng=rng), ReLU(), Sigmoid(), Tanh(), GELU(), LeakyReLU()):
         with pytest.raises(ValueError, match="not with a list"):

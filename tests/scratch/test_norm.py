@@ -310,3 +310,14 @@ def test_nan_in_is_nan_out(kind):
     x = np.arange(12.0).reshape(4, 3)
     x[1, 2] = np.nan
     assert np.isnan(KINDS[kind](3).forward(x)[1, 2])
+
+
+@pytest.mark.parametrize("norm", [BatchNorm1d, LayerNorm, RMSNorm])
+def test_types_that_would_round_everything_away_are_refused_or_widened(norm):
+    with pytest.raises(ValueError, match="parameters are floats, not int64"):
+        norm(3, dtype=np.int64)
+    with pytest.raises(ValueError, match="not with a list"):
+        norm(3).forward([[1.0, 2.0, 3.0]])
+    x = np.array([[300.0, -400.0, 500.0], [1.0, 2.0, 3.0]])  # squares don't fit float16
+    found = norm(3, dtype=np.float16).forward(x.astype(np.float16))
+    np.testing.assert_allclose(found, norm(3).forward(x), rtol=1e-3, atol=1e-3)

@@ -285,3 +285,37 @@ def test_gradients_that_no_factor_mends_are_refused_and_left(bad):
         clip_grad_norm({"a": np.ones(2, dtype=np.int64)}, 1.0)
     with pytest.raises(ValueError, match="no gradients"):
         clip_grad_norm({}, 1.0)
+
+
+def test_momentum_may_be_set_later(rng):
+    params, grads = {"w": np.ones(2)}, {"w": np.ones(2)}
+    optimizer = SGD(params, grads, lr=0.1)
+    optimizer.step()
+    optimizer.momentum = 0.5
+    optimizer.step()
+    optimizer.step()
+    np.testing.assert_allclose(params["w"], 1 - 0.1 * (1 + 1 + 1.5))
+
+
+def test_what_is_no_array_or_not_there_any_more_is_refused():
+    with pytest.raises(ValueError, match="w must be an array, not a list"):
+        SGD({"w": [1.0]}, {"w": [1.0]}, lr=0.1)
+    params, grads = {"w": np.ones(2)}, {"w": np.ones(2)}
+    optimizer = SGD(params, grads, lr=0.1)
+    grads["w"] = [1.0, 1.0]
+    with pytest.raises(ValueError, match="the gradient of w must be an array, not a list"):
+        optimizer.step()
+    del grads["w"]
+    with pytest.raises(ValueError, match="w has lost its gradient"):
+        optimizer.step()
+    with pytest.raises(ValueError, match="the gradient of w must be an array, not a list"):
+        clip_grad_norm({"w": [1.0]}, 1.0)
+    with pytest.raises(ValueError, match="betas are two numbers"):
+        Adam({"w": np.ones(2)}, {"w": np.ones(2)}, betas=(0.9, 0.99, 0.5))
+
+
+def test_gradients_whose_length_overflows_are_refused_and_stay():
+    grads = {"w": np.full(4, 1.7e308)}
+    with pytest.raises(ValueError, match="too long to be measured"):
+        clip_grad_norm(grads, 1.0)
+    assert (grads["w"] == 1.7e308).all()

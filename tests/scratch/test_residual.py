@@ -125,3 +125,12 @@ def test_layers_that_change_the_shape_are_refused_by_both_shapes(rng):
     block.forward(np.ones((4, 3)))
     with pytest.raises(ValueError, match=r"\(3,\) and \(4, 3\)"):
         block.backward(np.ones(3))
+
+
+def test_a_block_refuses_a_backward_that_belongs_to_no_forward(rng):
+    block = Residual(Sequential())
+    with pytest.raises(ValueError, match="backward needs a forward"):
+        block.backward(np.ones((2, 3)))
+    block.forward(np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"\(3,\) and \(2, 3\)"):
+        block.backward(np.ones(3))

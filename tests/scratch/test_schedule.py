@@ -93,3 +93,20 @@ def test_bad_settings_of_warmup_cosine_are_named(settings, message):
 def test_bad_settings_of_step_decay_are_named(settings, message):
     with pytest.raises(ValueError, match=message):
         step_decay(**{"step": 0, "lr": 1.0, "every": 2} | settings)
+
+
+@pytest.mark.parametrize("every", [0, 1.5, float("nan"), float("inf")])
+def test_stairs_are_whole_numbers_of_steps(every):
+    with pytest.raises(ValueError, match="every must be a whole number"):
+        step_decay(3, lr=1.0, every=every)
+
+
+@pytest.mark.parametrize("step", [-1, 0.5, float("nan"), float("inf")])
+def test_steps_are_whole_numbers(step):
+    with pytest.raises(ValueError, match="steps are whole numbers"):
+        warmup_cosine(step, lr=1.0, warmup=2, total=5)
+
+
+def test_half_a_step_of_warm_up_is_refused():
+    with pytest.raises(ValueError, match="warmup must be a whole number"):
+        warmup_cosine(0, lr=1.0, warmup=0.5, total=5)
