@@ -225,7 +225,8 @@ for name, claimed, array, loss in [
 # shape `(samples, features)` and the others of shape `(features,)`. Return `dx`, `dscale`, `dshift`
 # and `dgain`, in this order. What is right in hers stays as it is.
 #
-# For example, with all `scale`, `shift` and `gain` 0, `y` is `x`. So `dx` is then `dy`.
+# For example, `dy = [[1]]`, `x = [[0]]`, `scale = [1]`, `shift = [0]` and `gain = [1]` give
+# `dx = [[2]]`, `dscale = [0]`, `dshift = [1]` and `dgain = [0]`.
 #
 # <details><summary>Hint: how do I find a fault in a backward?</summary>
 #

@@ -253,10 +253,9 @@ check("clip_grad_norm", clip_grad_norm)
 #
 # </details>
 #
-# <details><summary>Hint: what is it like in torch?</summary>
+# <details><summary>Hint: what did other loops do?</summary>
 #
-# `backward()` adds to what is there already. Which line does every training loop in torch have
-# because of that?
+# The loop of the unit on backpropagation has a line before each forward pass. What is it for?
 #
 # </details>
 

@@ -78,8 +78,8 @@ def mean_of_all(dy, x, weight):
 
 
 @linear_backward.mistake(
-    "dx is right; the two gradients of the parameters are too small by one factor. The loss's mean "
-    "is in dy already.",
+    "The two gradients of the parameters are too small by one factor. The loss's mean is in dy "
+    "already.",
     loses=("dweight", "dbias"),
 )
 def mean_of_the_parameters(dy, x, weight):
@@ -1402,8 +1402,26 @@ def losses_as_a_list(x, labels, params, lr, steps):
 
 
 @train_mlp.mistake(
-    "Your losses are sums over the batch, and your steps are right.", loses=("losses",)
+    "The mean is missing, in the losses and in the gradient alike: you add up over the batch."
 )
+def no_mean_anywhere(x, labels, params, lr, steps):
+    params, losses = dict(params), []
+    for _ in range(steps):
+        z = x @ params["0.weight"].T + params["0.bias"]
+        h = np.maximum(z, 0)
+        e = h @ params["2.weight"].T + params["2.bias"]
+        e = np.exp(e - e.max(axis=1, keepdims=True))
+        p = e / e.sum(axis=1, keepdims=True)
+        losses.append(-np.log(p[np.arange(len(x)), labels]).sum())
+        dy = p - np.eye(p.shape[1])[labels]
+        dz = (dy @ params["2.weight"]) * (z > 0)
+        grads = {"0.weight": dz.T @ x, "0.bias": dz.sum(axis=0)}
+        grads |= {"2.weight": dy.T @ h, "2.bias": dy.sum(axis=0)}
+        params = {name: params[name] - lr * grads[name] for name in params}
+    return params, np.array(losses)
+
+
+@train_mlp.mistake("Your losses are sums over the batch, not means.", loses=("losses",))
 def losses_summed(x, labels, params, lr, steps):
     params, losses = dict(params), []
     for _ in range(steps):

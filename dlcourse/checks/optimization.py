@@ -1820,7 +1820,8 @@ def zipped():
 
 
 @diagnose_curve.mistake(
-    "A learnt as fast as any in its first two epochs. Was its rate too small then?", loses=("A",)
+    "A came down to 0.4 within two twelfths, sooner than F. Was its rate too small then?",
+    loses=("A",),
 )
 def a_too_small():
     return {
@@ -1834,7 +1835,7 @@ def a_too_small():
 
 
 @diagnose_curve.mistake(
-    "A lies still from the second epoch on, and F gets much lower. Has A nothing left to learn?",
+    "A lies still from the second twelfth on, and F gets much lower. Has A nothing left to learn?",
     loses=("A",),
 )
 def a_fine():
@@ -1909,7 +1910,7 @@ def c_too_large():
 
 
 @diagnose_curve.mistake(
-    "D has no kink: it falls by the same little bit in each epoch, from the first on.",
+    "D has no kink: it falls by the same little bit in each twelfth, from the first on.",
     loses=("D",),
 )
 def d_lowered():
@@ -1970,7 +1971,7 @@ def f_overfits():
 
 
 @diagnose_curve.mistake(
-    "F has made most of its way by the fourth epoch. Compare it with D: which one is slow?",
+    "F has made most of its way by the fourth twelfth. Compare it with D: which one is slow?",
     loses=("F",),
 )
 def f_too_small():

@@ -94,10 +94,13 @@ class Trial:
         if len(names) == 1:
             return {names[0]: out}
         if self.exercise.of == "value":
-            if type(out) is not dict or set(out) != set(names):
-                raise WrongForm(
-                    f"should be a dict of {', '.join(names)}; it is {describe(plain(out))}"
-                )
+            said = f"should be a dict of {', '.join(names)}"
+            if type(out) is not dict:
+                raise WrongForm(f"{said}; it is {describe(plain(out))}")
+            if missing := [f"`{name}`" for name in names if name not in out]:
+                raise WrongForm(f"{said}; missing: {', '.join(missing)}")
+            if unknown := [f"{key!r:.40}" for key in out if key not in names]:
+                raise WrongForm(f"{said}; nothing was asked about {', '.join(unknown)}")
             return out
         if type(out) not in (tuple, list) or len(out) != len(names):
             said = f"should return {len(names)} values, {', '.join(names)}"
@@ -153,6 +156,11 @@ class Trial:
             if part not in got.parts:
                 wrong[part] = f"`{part}` is missing."
                 continue
+            word = got.parts[part]
+            if exercise.of == "value" and isinstance(word, str) and word not in self._words:
+                if self._words and isinstance(want.parts[part], str):
+                    wrong[part] = f"`{part}` is {word!r:.40}; the words are {self._listed}."
+                    continue
             reveal = exercise.of != "value"
             text_ = difference(got.parts[part], want.parts[part], exercise.tolerance, reveal)
             if text_:
@@ -221,6 +229,18 @@ class Trial:
     # words --------------------------------------------------------------------
 
     @cached_property
+    def _words(self) -> set[str]:
+        """The words that an answer in words is made of: those of the right one and the mistakes."""
+        assert self.exercise.reference is not None
+        answers = [self.exercise.reference, *(m.fn for m in self.exercise.mistakes.values())]
+        given = [self.outcomes(fn())[0].parts.values() for fn in answers]
+        return {word for parts in given for word in parts if isinstance(word, str)}
+
+    @property
+    def _listed(self) -> str:
+        return ", ".join(repr(word) for word in sorted(self._words))
+
+    @cached_property
     def _names(self) -> list[str]:
         """The names of a case's arguments, as the learner knows them."""
         if self.exercise.look is not None:
@@ -232,7 +252,9 @@ class Trial:
         """The arguments, if they are small enough to read."""
         if sum(np.size(a) for a in case.args if isinstance(a, np.ndarray)) > SHOWN:
             return ""
-        with np.printoptions(precision=4, suppress=True, threshold=SHOWN):
+        arrays = [a for a in case.args if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
+        tiny = any(np.any((a != 0) & (np.abs(a) < 1e-4)) for a in arrays)
+        with np.printoptions(precision=4, suppress=not tiny, threshold=SHOWN):
             shown = [f"{n} = {_short(a)}" for n, a in zip(self._names, case.args, strict=True)]
         return ", ".join(shown)
 

@@ -406,4 +406,22 @@ def one_less():
     return 6
 
 
+diagnosis = Exercise("diagnosis", "Words", parts={"first": 1, "second": 1}, of="value", **COMMON)
+
+
+@diagnosis.answer
+def _():
+    return {"first": "overfits", "second": "fine"}
+
+
+@diagnosis.alternative
+def in_another_order():
+    return {"second": "fine", "first": "overfits"}
+
+
+@diagnosis.mistake("Which of the two was trained on few images?", loses=("first",))
+def rate_for_overfitting():
+    return {"first": "rate too large", "second": "fine"}
+
+
 ALL = [v for v in list(globals().values()) if isinstance(v, Exercise)]

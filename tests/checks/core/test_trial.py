@@ -208,3 +208,29 @@ def test_hidden_cases_come_from_the_key_and_visible_ones_from_seed_0():
 def test_small_arguments_are_shown_and_large_ones_are_not():
     assert "k = 3" in one_hot.score(lambda labels, k: None).text()
     assert "noise" not in examples.he_init.score(lambda a, b, noise: noise).text()
+
+
+def test_an_answer_in_words_says_which_key_is_missing_and_which_word_is_none():
+    said = str(examples.diagnosis.score({"first": "overfits"}))
+    assert "missing: `second`" in said
+    said = str(examples.diagnosis.score({"first": "overfits", "second": "fine", "third": 1}))
+    assert "nothing was asked about 'third'" in said
+    said = str(examples.diagnosis.score({"first": "Overfits", "second": "fine"}))
+    assert "`first` is 'Overfits'; the words are 'fine', 'overfits', 'rate too large'." in said
+    said = str(examples.diagnosis.score({"first": "fine", "second": "fine"}))
+    assert "words are" not in said and "`first`" in said
+
+
+def test_arguments_near_0_are_not_shown_as_0():
+    exercise = Exercise("tiny", "Tiny", parts={"sign": 1}, **examples.COMMON)
+
+    @exercise.cases
+    def _(rng):
+        while True:
+            yield Case((np.array([1e-12, -1.0]),), "")
+
+    @exercise.answer
+    def _(z):
+        return np.sign(z)
+
+    assert "1.e-12" in str(exercise.score(lambda z: z))
