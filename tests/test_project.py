@@ -3,11 +3,12 @@
 import re
 import subprocess
 import tomllib
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, metadata, version
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]
@@ -46,6 +47,21 @@ def test_the_environment_has_the_versions_in_constraints():
         if found != wanted:
             wrong.append(f"{name}: {found}, not {wanted}")
     assert not wrong
+
+
+def test_constraints_install_on_the_oldest_python_that_we_promise():
+    """A Linux distribution's 3.11 may be 3.11.2 for years."""
+    oldest = PROJECT["requires-python"].removeprefix(">=") + ".0"
+    refused = []
+    for line in text("constraints.txt").splitlines()[1:]:
+        name = line.split("==")[0]
+        try:
+            wants = metadata(name).get("Requires-Python", "")
+        except PackageNotFoundError:
+            continue
+        if oldest not in SpecifierSet(wants):
+            refused.append(f"{line} wants Python {wants}")
+    assert not refused
 
 
 def test_every_make_target_that_is_written_about_exists():
