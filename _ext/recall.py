@@ -11,9 +11,12 @@
     ```
 
 The argument is an id, unique in the course. Each choice is a ``<details>`` fold: to open one is to
-answer. The data stays in ``env.recall_questions`` for whoever renders it differently.
+answer. Choices are shown in an order that follows from the id and their text alone, so that the
+right one may be written first without always standing first. The data stays in
+``env.recall_questions`` for whoever renders it differently.
 """
 
+import hashlib
 from typing import Any
 
 from docutils import nodes
@@ -59,6 +62,11 @@ def parse(text: str) -> dict[str, Any]:
     return data.value
 
 
+def place(name: str, text: str) -> bytes:
+    """What choices are sorted by: mixed, and the same in every build."""
+    return hashlib.sha256(f"{name}: {text}".encode()).digest()
+
+
 class Recall(SphinxDirective):
     has_content = True
     required_arguments = 1
@@ -80,7 +88,7 @@ class Recall(SphinxDirective):
 
         node = recall("", ids=[f"recall-{name}"])
         node += self.markdown(data["question"])
-        for choice in data["choices"]:
+        for choice in sorted(data["choices"], key=lambda choice: place(name, choice["text"])):
             kind = "right" if choice["right"] else "wrong"
             head = foldhead("", "", *self.inline(choice["text"]))
             why = nodes.container("", classes=["recall-why"])
@@ -135,4 +143,4 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("recall", Recall)
     app.connect("env-purge-doc", purge)
     app.connect("env-merge-info", merge)
-    return {"version": "1", "env_version": 1, "parallel_read_safe": True}
+    return {"version": "1", "env_version": 2, "parallel_read_safe": True}

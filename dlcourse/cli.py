@@ -7,6 +7,8 @@ inside the commands, so that ``dlcourse --help`` is quick and a missing extra is
 import json
 import os
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,6 +61,10 @@ def checks(slug: SomeSlug = None, as_json: AsJson = False) -> None:
     _print(rows, as_json)
 
 
+def _verified(name: str, seeds: int) -> matrix.Row:
+    return matrix.verify(registry.find(name), seeds)
+
+
 @app.command()
 def verify(
     slug: SomeSlug = None,
@@ -70,7 +76,12 @@ def verify(
     Exits with 1 where a mistake keeps a part it should lose, loses another or isn't recognised,
     where an alternative loses anything, or where the untouched stub earns a point.
     """
-    rows = [matrix.verify(e, seeds) for e in exercises(slug)]
+    names = [e.name for e in exercises(slug)]
+    if seeds < 10:  # not worth the seconds in which processes start
+        rows = [_verified(name, seeds) for name in names]
+    else:
+        with ProcessPoolExecutor() as pool:
+            rows = list(pool.map(_verified, names, repeat(seeds)))
     _print([row.data() for row in rows], as_json)
     for row in rows:
         for fault in row.faults:

@@ -6,7 +6,7 @@ import pytest
 from bs4 import BeautifulSoup
 from located import Malformed
 from outcomes import front_matter
-from recall import parse
+from recall import parse, place
 
 GOOD = """\
 question: What does $w^\\top x$ compute?
@@ -128,11 +128,17 @@ def good(pages):
 def test_each_choice_is_a_closed_fold_that_says_right_or_wrong(good):
     folds = good.select("#recall-an-id details")
     assert [fold.get("open") for fold in folds] == [None, None]
-    assert [fold.select_one(".recall-why").get_text(strip=True)[:6] for fold in folds] == [
-        "Right.",
-        "Wrong.",
-    ]
-    assert folds[0].summary.em.get_text() == "sum"
+    said = [fold.select_one(".recall-why").get_text(strip=True)[:6] for fold in folds]
+    assert sorted(said) == ["Right.", "Wrong."]
+    assert folds[said.index("Right.")].summary.em.get_text() == "sum"
+
+
+def test_choices_are_mixed_the_same_way_in_every_build():
+    orders = {
+        tuple(sorted("abc", key=lambda text: place(f"question-{k}", text))) for k in range(60)
+    }
+    assert len(orders) == 6  # all orders there are
+    assert sorted("abc", key=lambda text: place("a", text)) == ["a", "b", "c"]
 
 
 def test_maths_is_rendered_when_the_book_is_built(good):

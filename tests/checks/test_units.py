@@ -14,23 +14,14 @@ QUESTIONS = [q for slug in registry.units() for q in registry.unit(slug).questio
 each_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.name)
 
 
-def stands_the_test(exercise, seeds):
-    row = verify(exercise, seeds)
+@each_exercise
+def test_every_mistake_loses_its_parts_and_gets_its_hint(exercise):
+    """On few seeds; the gate's step "check matrix" tries more of them."""
+    row = verify(exercise, seeds=2)
     assert row.faults == []
     assert row.mistakes == row.mistakes_rejected == row.mistakes_recognised
     assert row.alternatives == row.alternatives_accepted
     assert row.stub_points == 0
-
-
-@each_exercise
-def test_every_mistake_loses_its_parts_and_gets_its_hint(exercise):
-    stands_the_test(exercise, seeds=5)
-
-
-@pytest.mark.slow
-@each_exercise
-def test_every_mistake_loses_its_parts_and_gets_its_hint_on_100_seeds(exercise):
-    stands_the_test(exercise, seeds=100)
 
 
 @each_exercise
