@@ -1,7 +1,7 @@
 import pytest
 
 from dlcourse import closure as module
-from dlcourse.closure import closure, digest, imported
+from dlcourse.closure import closure, digest, imported, without_words
 
 
 @pytest.fixture
@@ -74,6 +74,55 @@ def test_digest_changes_with_what_is_used_and_with_nothing_else(package):
     assert digest(["course.a"]) == before
     (package / "sub" / "c.py").write_text("from ..circular import x\nchanged = True\n")
     assert digest(["course.a"]) != before
+
+
+def test_digest_ignores_what_is_only_said(package):
+    path = package / "b.py"
+    path.write_text("x = 1\n")
+    before = digest(["course.b"])
+    path.write_text("# why\nx = 1  # a number, 1\n")
+    assert digest(["course.b"]) == before
+    path.write_text('x = "# no comment"\n')
+    assert digest(["course.b"]) != before
+
+
+def test_words_are_taken_out_and_code_stays():
+    code = '''"""What it is for, and "why"."""
+
+class A:
+    """Ä.
+
+    More.
+    """
+
+    def f(self):  # says
+        """One."""
+        # alone
+        text = """not # a
+
+        docstring"""
+        return text  # "this"
+
+    async def g(self): "short"; return 1
+'''
+    assert (
+        without_words(code)
+        == '''...
+
+class A:
+    ...
+
+    def f(self):
+        ...
+        text = """not # a
+
+        docstring"""
+        return text
+
+    async def g(self): ...; return 1
+'''
+    )
+    assert without_words("x = !ls # what") == "x = !ls # what"
 
 
 def test_digest_changes_when_a_file_moves_or_text_moves_between_files(package):

@@ -8,9 +8,10 @@ import numpy as np
 def split(labels: np.ndarray | int, sizes: Sequence[int], *, seed: int) -> list[np.ndarray]:
     """Disjoint index arrays of the given ``sizes``, shuffled and stratified by ``labels`` (N,).
 
-    Every part has each class in its share of the whole, to within two items for classes of any
-    size. For data without classes ``labels`` is N itself. What the sizes leave over isn't used.
-    Raises ValueError if the sizes ask for more than there is.
+    Every part has each class in its share of the whole: to within two items where all classes have
+    one size, and to within C - 1, or 1, where C classes have any sizes. For data without classes
+    ``labels`` is N itself. What the sizes leave over isn't used. Raises ValueError if the sizes ask
+    for more than there is.
     """
     labels = np.zeros(labels, dtype=np.int64) if isinstance(labels, int) else np.asarray(labels)
     if labels.ndim != 1:
