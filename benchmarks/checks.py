@@ -9,14 +9,13 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
+from _readme import renew
 
 from dlcourse.checks.core import registry
 from dlcourse.checks.core.exercise import Exercise
 
-README = Path(__file__).with_name("README.md")
 RUNS = 30
 
 
@@ -46,11 +45,7 @@ def main() -> None:
     table = "\n".join(["| exercise | a check, ms | ask | explain |", "|---|---:|---:|---:|", *rows])
     print(table)
     where = f"{platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}"
-    README.write_text(
-        "# Benchmarks\n\nMade by `make bench`: ratios of one run; the times are only for scale.\n\n"
-        f"## checks.py\n\nOn {where}, one thread.\n\n{__doc__.strip()}\n\n{table}\n",
-        "utf8",
-    )
+    renew("checks.py", f"On {where}, one thread.\n\n{(__doc__ or '').strip()}\n\n{table}")
 
 
 if __name__ == "__main__":
