@@ -270,7 +270,7 @@ def _scale(scale: float | None, query: np.ndarray) -> float:
 
 def _allowed(mask: np.ndarray | None, is_causal: bool, shape: tuple[int, ...]) -> np.ndarray | None:
     """Both rules in one mask that broadcasts to ``shape``, or None where all is allowed."""
-    causal = np.tri(*shape[-2:]).astype(bool) if is_causal else None
+    causal = np.tri(shape[-2], shape[-1], dtype=bool) if is_causal else None
     if mask is None:
         return causal
     if not isinstance(mask, np.ndarray | np.generic) or mask.dtype != bool:
