@@ -257,7 +257,7 @@ class _Unrolled(_Recurrent):
         first = self._states(state, (1, n, self.hidden_size), "state", dtype)
         now = tuple(each[0] for each in first)
         by_time = np.ascontiguousarray(x.transpose(1, 0, 2))  # a step's rows lie together
-        ax = (by_time.reshape(steps * n, -1) @ w_x.T + b_x).reshape(steps, n, len(w_x))
+        ax = (by_time.reshape(steps * n, self.input_size) @ w_x.T + b_x).reshape(steps, n, len(w_x))
         hs = np.empty((steps + 1, n, self.hidden_size), np.result_type(ax, *now))
         hs[0] = now[0]
         w_hT = np.ascontiguousarray(w_h.T)
@@ -267,7 +267,7 @@ class _Unrolled(_Recurrent):
             hs[t + 1] = now[0]
             kept.append(keep)
         self._cache = by_time, hs, kept
-        last = self._as_given(tuple(each[None] for each in now))
+        last = self._as_given(tuple(each[None].copy() for each in now))
         return hs[1:].transpose(1, 0, 2).copy(), last
 
     def backward(  # type: ignore[override]
@@ -295,10 +295,10 @@ class _Unrolled(_Recurrent):
                 d_now = (d_now[0] + d_output[:, t], *d_now[1:])
             dax[t], dah[t], past = self._step.backward(d_now, kept[t])
             d_now = (past[0] + dah[t] @ w_h, *past[1:])
-        rows = dax.reshape(steps * n, -1)
-        self._add("ih", rows, by_time.reshape(steps * n, -1))
-        self._add("hh", dah.reshape(steps * n, -1), hs[:-1].reshape(steps * n, -1))
-        dx = (rows @ w_x).reshape(steps, n, -1).transpose(1, 0, 2).copy()
+        rows = dax.reshape(steps * n, len(w_x))
+        self._add("ih", rows, by_time.reshape(steps * n, self.input_size))
+        self._add("hh", dah.reshape(steps * n, len(w_h)), hs[:-1].reshape(steps * n, size))
+        dx = (rows @ w_x).reshape(by_time.shape).transpose(1, 0, 2).copy()
         return dx, self._as_given(tuple(each[None] for each in d_now))
 
 
