@@ -174,7 +174,9 @@ class MultiHeadAttention(Layer):
     @property
     def weights(self) -> np.ndarray:
         """(N, num_heads, L, S), what each query of the last forward attended to, head by head."""
-        return _seen(self._attention.weights)
+        if self._attention.weights is None:
+            raise ValueError("there are no weights before a forward")
+        return self._attention.weights
 
     def forward(
         self,
@@ -186,7 +188,7 @@ class MultiHeadAttention(Layer):
         """``y`` (N, L, E) for ``query`` (N, L, E), and ``key`` and ``value`` (N, S, E).
 
         ``forward(x)`` is self-attention, all three are x. ``attn_mask`` is True where a query may
-        attend, in any shape that broadcasts to (N, num_heads, L, S): (L, S) for all alike,
+        attend: (L, S) for all alike, or four axes that broadcast to (N, num_heads, L, S), such as
         (N, 1, 1, S) to leave out padding of each example. ValueError for other shapes and types.
         """
         if (key is None) != (value is None):
@@ -199,9 +201,17 @@ class MultiHeadAttention(Layer):
                     f"{name} (N, length, E) and in_proj_weight (3E, E) don't fit: "
                     f"{x.shape} and {weight}"
                 )
-        if len(inputs) == 3 and not len(query) == len(inputs[1]) == len(inputs[2]):
+        if len(inputs) == 3 and (
+            inputs[1].shape != inputs[2].shape or len(query) != len(inputs[1])
+        ):
             raise ValueError(
-                f"query and key are batches of one size: {query.shape} and {inputs[1].shape}"
+                "query (N, L, E), key and value (N, S, E) don't fit: "
+                + ", ".join(str(x.shape) for x in inputs)
+            )
+        if np.ndim(attn_mask) == 3:  # of N or of num_heads? broadcasting would guess
+            raise ValueError(
+                "attn_mask must be (L, S) or broadcast to (N, num_heads, L, S) with four axes, "
+                f"not {np.shape(attn_mask)}"
             )
         size = self.embed_dim
         if len(inputs) == 1:  # one product for all three

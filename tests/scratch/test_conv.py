@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlcourse.scratch import conv
@@ -97,6 +97,7 @@ def test_convolution_matches_torch(kind, shape, channels, options, rng):
 
 
 @pytest.mark.parametrize("columns", [1, 100, 2**18])
+@settings(max_examples=40)
 @given(
     n=st.integers(0, 5),
     channels=st.tuples(st.integers(1, 3), st.integers(1, 3)),
