@@ -208,7 +208,9 @@ class MultiHeadAttention(Layer):
                 "query (N, L, E), key and value (N, S, E) don't fit: "
                 + ", ".join(str(x.shape) for x in inputs)
             )
-        if np.ndim(attn_mask) == 3:  # of N or of num_heads? broadcasting would guess
+        if (
+            attn_mask is not None and np.ndim(attn_mask) == 3
+        ):  # of N or of num_heads? broadcasting would guess
             raise ValueError(
                 "attn_mask must be (L, S) or broadcast to (N, num_heads, L, S) with four axes, "
                 f"not {np.shape(attn_mask)}"

@@ -316,6 +316,8 @@ def test_large_scores_do_not_overflow():
     for dtype in (np.float32, np.float64):
         arrays = [each.astype(dtype) for each in (query, key, value)]
         np.testing.assert_array_equal(scaled_dot_product_attention(*arrays), [[1], [2]])
+        worst = np.array([[False, True], [True, False]])  # all that is allowed scores -1e4
+        np.testing.assert_array_equal(scaled_dot_product_attention(*arrays, worst), [[2], [1]])
 
 
 def test_self_attention_is_attention_with_three_times_the_same(rng):
