@@ -3,8 +3,13 @@
 Forward and backward of one batch in float32, one thread each; 1.0 would be torch's own time, and
 the target is 3 at most. NumPy and torch take turns, so that what else the machine does meets both,
 and a ratio is that of the medians. Both hold the same numbers; outputs and gradients are compared
-first. ``products``: the share of NumPy's time that the same matrix products take by themselves,
-nothing else around them. The rest is copying, functions of single entries and Python.
+first.
+
+Where NumPy's time goes: ``products`` is the share that the same matrix products take by themselves,
+``beside`` that of the largest other piece by itself. For the convolution that is to write what the
+window sees as columns, forward and backward, and to add the columns of dX up; for the LSTM gates
+and states, both ways; for attention the softmax, both ways. What is left is copying, allocating and
+Python; pieces run by themselves find their numbers in the cache more often, or less.
 """
 
 import os
@@ -36,6 +41,49 @@ class Case:
     oracle: torch.nn.Module
     x: tuple[int, ...]
     products: list[tuple[int, tuple[int, ...], tuple[int, ...]]]  # how often, shapes of the two
+    beside: Callable[[], None] | None = None
+
+
+def columns_there_and_back(layer: Conv2d, images: tuple[int, ...]) -> Callable[[], None]:
+    padded = layer.window.pad(np.ones(images, np.float32))
+    d_columns = np.ones((1, 16, 3, 3, 32, 32), np.float32)
+
+    def call() -> None:
+        for _ in range(2):
+            for _ in layer._columns(padded):
+                pass
+        dx = np.zeros_like(padded)
+        for n in range(len(dx)):
+            for i, j, there in layer.window.offsets((32, 32)):
+                dx[n : n + 1][there] += d_columns[:, :, i, j]
+
+    return call
+
+
+def gates_there_and_back(layer: LSTM, rng: np.random.Generator) -> Callable[[], None]:
+    ax, ah = rng.normal(size=(2, 32, 512)).astype(np.float32)
+    state, d_state = rng.normal(size=(2, 2, 32, 128)).astype(np.float32)
+
+    def call() -> None:
+        kept = [layer._step.forward(ax, ah, tuple(state))[1] for _ in range(64)]
+        for each in kept:
+            layer._step.backward(tuple(d_state), each)
+
+    return call
+
+
+def softmax_there_and_back(rng: np.random.Generator) -> Callable[[], None]:
+    scores, d_scores = rng.normal(size=(2, 8, 8, 128, 128)).astype(np.float32)
+    row = rng.normal(size=(8, 8, 128, 1)).astype(np.float32)
+
+    def call() -> None:
+        weights = scores - scores.max(axis=-1, keepdims=True)
+        np.exp(weights, out=weights)
+        weights /= weights.sum(axis=-1, keepdims=True)
+        d = d_scores - row
+        d *= weights
+
+    return call
 
 
 def cases(rng: np.random.Generator) -> list[Case]:
@@ -47,6 +95,7 @@ def cases(rng: np.random.Generator) -> list[Case]:
         (8, (32, 1024), (1024, 144)),  # dW
         (8, (144, 32), (32, 1024)),  # dX
     ]
+    fast, lstm = Conv2d(**conv, **f32), LSTM(128, 128, **f32)
     return [
         Case(
             "Linear, 1024 rows, 512 to 512",
@@ -55,11 +104,18 @@ def cases(rng: np.random.Generator) -> list[Case]:
             (1024, 512),
             [(2, (1024, 512), (512, 512)), (1, (512, 1024), (1024, 512))],
         ),
-        Case("Conv2d, 8×16×32×32, 32 of 3×3", Conv2d(**conv, **f32), image, images, columns),
+        Case(
+            "Conv2d, 8×16×32×32, 32 of 3×3",
+            fast,
+            image,
+            images,
+            columns,
+            columns_there_and_back(fast, images),
+        ),
         Case("Conv2dLoop, the same", Conv2dLoop(**conv, **f32), image, images, columns),
         Case(
             "LSTM, batch 32, 64 steps, width 128",
-            LSTM(128, 128, **f32),
+            lstm,
             torch.nn.LSTM(128, 128, batch_first=True),
             (32, 64, 128),
             [
@@ -69,6 +125,7 @@ def cases(rng: np.random.Generator) -> list[Case]:
                 (1, (2048, 512), (512, 128)),  # back to the inputs
                 (2, (512, 2048), (2048, 128)),  # dW
             ],
+            gates_there_and_back(lstm, rng),
         ),
         Case(
             "attention, batch 8, length 128, width 256, 8 heads",
@@ -83,6 +140,7 @@ def cases(rng: np.random.Generator) -> list[Case]:
                 (2, (64, 128, 32), (64, 32, 128)),  # Q Kᵀ, dY Vᵀ
                 (4, (64, 128, 128), (64, 128, 32)),  # A V, Aᵀ dY, dS K, dSᵀ Q
             ],
+            softmax_there_and_back(rng),
         ),
     ]
 
@@ -140,8 +198,10 @@ def row(case: Case, rng: np.random.Generator) -> str:
                 np.matmul(a, b, out=y)
 
     calls = [lambda: ours(case, x, dy), lambda: theirs(case, x_torch, dy_torch), multiply]
+    calls += [case.beside] if case.beside else []
     runs = RUNS if not isinstance(case.layer, Conv2dLoop) else 5
-    (mine, mine_forward), (torchs, torchs_forward), (products, _) = in_turn(calls, runs)
+    (mine, mine_forward), (torchs, torchs_forward), (products, _), *rest = in_turn(calls, runs)
+    beside = f"{rest[0][0] / mine:.0%}" if rest else "–"
     ratios = [
         mine / torchs,
         mine_forward / torchs_forward,
@@ -149,7 +209,7 @@ def row(case: Case, rng: np.random.Generator) -> str:
     ]
     return (
         f"| {case.name} | {1000 * mine:.1f} | {1000 * torchs:.1f} | "
-        f"{' | '.join(f'{ratio:.1f}' for ratio in ratios)} | {products / mine:.0%} |"
+        f"{' | '.join(f'{ratio:.1f}' for ratio in ratios)} | {products / mine:.0%} | {beside} |"
     )
 
 
@@ -181,8 +241,8 @@ def main() -> None:
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     rows = [row(case, rng) for case in cases(rng)]
-    head = "| layer | NumPy, ms | torch, ms | ratio | forward | backward | products |"
-    table = "\n".join([head, "|---|---:|---:|---:|---:|---:|---:|", *rows])
+    head = "| layer | NumPy, ms | torch, ms | ratio | forward | backward | products | beside |"
+    table = "\n".join([head, "|---" + "|---:" * 7 + "|", *rows])
     print(table)
     where = (
         f"{processor()}, {os.cpu_count()} cores, of which it uses one; {platform.system()}, "
