@@ -224,7 +224,9 @@ class _Cell(_Recurrent):
         It belongs to the last step only: to go back through several, do them again one by one.
         """
         x, h, kept = _seen(self._cache)
-        (w_x, w_h) = self._weights()
+        w_x, w_h = self._weights()
+        if d_state is None:
+            raise ValueError("backward needs a gradient: that of the new state")
         d_new = self._states(d_state, h.shape, "the gradient of the state", h.dtype)
         dax, dah, past = self._step.backward(d_new, kept)
         self._add("ih", dax, x)

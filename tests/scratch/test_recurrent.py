@@ -416,6 +416,8 @@ def test_states_and_gradients_that_do_not_fit_are_refused(kind, rng):
         assert str(wrong) in str(error.value)
     with pytest.raises(ValueError, match="backward needs a gradient"):
         layer.backward(None)
+    with pytest.raises(ValueError, match="backward needs a gradient"):
+        cell.backward(None)
     count = "2 arrays make a state here, not 1" if both else "1 arrays make a state here, not 2"
     with pytest.raises(ValueError, match=count):
         layer.forward(x, first[0] if both else (first, first))
