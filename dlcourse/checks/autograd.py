@@ -175,8 +175,8 @@ def axes_not_shifted(dy, shape):
     if new == 0 or 1 not in shape:
         axes = tuple(range(new)) + tuple(i for i, length in enumerate(shape) if length == 1)
         return dy.sum(axis=axes, keepdims=True).reshape(shape)
-    axes = set(range(new)) | {i for i, length in enumerate(shape) if length == 1}
-    return dy.sum(axis=tuple(axes), keepdims=True).reshape(shape)
+    both = set(range(new)) | {i for i, length in enumerate(shape) if length == 1}
+    return dy.sum(axis=tuple(both), keepdims=True).reshape(shape)
 
 
 @unbroadcast.mistake(
@@ -228,7 +228,7 @@ def _(rng):
     yield Case(({"c": ["a"], "a": ["b"], "b": ["c"]}, 0), "a circle of three", cycle)
     yield Case(({"x": [], "a": ["x", "a"], "loss": ["a"]}, 0), "a is made from itself", cycle)
     yield Case(({"h0": []}, 4000), "a chain of 4,000 operations: h1 made from h0, and so on", deep)
-    yield Case(({"p": ["x"], "q": ["x"], "x": []}, 0), "two ends", order)
+    yield Case(({"x": [], "p": ["x"], "q": ["x"]}, 0), "two ends", order)
     yield Case(({"x": []}, 0), "one name", order)
     knot = {"loss": ["d"], "d": ["y", "c"], "y": ["x"], "c": ["d"], "x": []}
     yield Case((knot, 0), "a circle behind things that are in order", cycle)
@@ -252,7 +252,8 @@ def _(candidate, graph, links):
 
 @topological_order.answer
 def _(graph):
-    order, state = [], {}  # state: 1 on the way, 2 done
+    order = []
+    state: dict = {}  # 1 on the way, 2 done
     for start in graph:
         way = [] if start in state else [(start, iter(graph[start]))]
         state.setdefault(start, 1)
@@ -275,7 +276,7 @@ def _(graph):
 @topological_order.alternative
 def whatever_is_ready(graph):
     waits = {name: len(set(inputs)) for name, inputs in graph.items()}
-    users = {name: [] for name in graph}
+    users: dict = {name: [] for name in graph}
     for name, inputs in graph.items():
         for m in set(inputs):
             users[m].append(name)
@@ -343,7 +344,7 @@ def from_the_ends(graph):
 )
 def users_first(graph):
     waits = {name: len(set(inputs)) for name, inputs in graph.items()}
-    users = {name: [] for name in graph}
+    users: dict = {name: [] for name in graph}
     for name, inputs in graph.items():
         for m in set(inputs):
             users[m].append(name)
@@ -391,7 +392,8 @@ def without_a_memory(graph):
     loses=("deep",),
 )
 def by_recursion(graph):
-    order, state = [], {}
+    order = []
+    state: dict = {}
 
     def visit(name):
         if state.get(name) == 1:
@@ -415,7 +417,7 @@ def by_recursion(graph):
 )
 def silent_about_cycles(graph):
     waits = {name: len(set(inputs)) for name, inputs in graph.items()}
-    users = {name: [] for name in graph}
+    users: dict = {name: [] for name in graph}
     for name, inputs in graph.items():
         for m in set(inputs):
             users[m].append(name)
@@ -435,7 +437,7 @@ def silent_about_cycles(graph):
 )
 def by_the_shortest_way(graph):
     order = [name for name, inputs in graph.items() if not inputs]
-    users = {name: [] for name in graph}
+    users: dict = {name: [] for name in graph}
     for name, inputs in graph.items():
         for m in inputs:
             users[m].append(name)
@@ -455,7 +457,7 @@ def by_the_shortest_way(graph):
 )
 def waits_for_the_same_twice(graph):
     waits = {name: len(inputs) for name, inputs in graph.items()}
-    users = {name: [] for name in graph}
+    users: dict = {name: [] for name in graph}
     for name, inputs in graph.items():
         for m in set(inputs):
             users[m].append(name)
@@ -499,7 +501,7 @@ def met_again_is_a_cycle(graph):
 )
 def another_error(graph):
     waits = {name: len(set(inputs)) for name, inputs in graph.items()}
-    users = {name: [] for name in graph}
+    users: dict = {name: [] for name in graph}
     for name, inputs in graph.items():
         for m in set(inputs):
             users[m].append(name)
@@ -519,7 +521,8 @@ def another_error(graph):
     loses=("order", "cycle"),
 )
 def from_the_first_name(graph):
-    order, state = [], {}
+    order = []
+    state: dict = {}
     start = next(iter(graph))
     way = [(start, iter(graph[start]))]
     state[start] = 1
@@ -544,7 +547,7 @@ def from_the_first_name(graph):
 )
 def leaves_left_out(graph):
     waits = {name: len(set(inputs)) for name, inputs in graph.items()}
-    users = {name: [] for name in graph}
+    users: dict = {name: [] for name in graph}
     for name, inputs in graph.items():
         for m in set(inputs):
             users[m].append(name)
@@ -566,7 +569,7 @@ def leaves_left_out(graph):
 def empties_the_graph(graph):
     order = []
     ready = [name for name, inputs in graph.items() if not inputs]
-    users = {name: [] for name in graph}
+    users: dict = {name: [] for name in graph}
     for name, inputs in graph.items():
         for m in set(inputs):
             users[m].append(name)
@@ -583,12 +586,26 @@ def empties_the_graph(graph):
     return order
 
 
+@topological_order.mistake(
+    "You turn round the order in which names are met first. A name that is met early on a short "
+    "way: when may it be placed, on arriving or on leaving?"
+)
+def first_met_turned_round(graph):
+    waiting, met = list(graph), []
+    while waiting:
+        name = waiting.pop()
+        if name not in met:
+            met.append(name)
+            waiting += graph[name]
+    return met[::-1]
+
+
 # tapes: for backward_pass and tangent_pass ----------------------------------------
 
 
 def _run(tape, leaves):
     """The values of all names of a tape."""
-    rules = {"add": np.add, "mul": np.multiply, "tanh": np.tanh, "sum": np.sum}
+    rules: dict = {"add": np.add, "mul": np.multiply, "tanh": np.tanh, "sum": np.sum}
     values = dict(leaves)
     for name, operation, inputs in tape:
         values[name] = rules[operation](*(values[m] for m in inputs))
@@ -706,7 +723,7 @@ def share_by_share(tape, values):
 
 @backward_pass.alternative
 def asking_the_users(tape, values):
-    found = {tape[-1][0]: 1.0}
+    found: dict = {tape[-1][0]: 1.0}
 
     def gradient(asked):
         if asked not in found:
@@ -1008,7 +1025,8 @@ def unreached_are_numbers(tape, values):
 
 
 @backward_pass.mistake(
-    "float64 came in, and float32 goes out: half of the digits are lost.",
+    "Right to some digits, but not to all. Has something become float32 on the way, or does it "
+    "come from differences?",
 )
 def half_of_the_digits(tape, values):
     grads = {name: np.zeros_like(v) for name, v in values.items()}
@@ -1048,6 +1066,25 @@ def without_the_loss(tape, values):
         for m, share in zip(inputs, shares, strict=True):
             grads[m] = grads[m] + share
     return {name: g for name, g in grads.items() if name != tape[-1][0]}
+
+
+@backward_pass.mistake("Gradients of the leaves alone. The statement asks for every name's.")
+def leaves_only(tape, values):
+    grads = {name: np.zeros_like(v) for name, v in values.items()}
+    grads[tape[-1][0]] = 1.0
+    for name, operation, inputs in reversed(tape):
+        dy = grads[name]
+        if operation == "add":
+            shares = [dy, dy]
+        elif operation == "mul":
+            shares = [dy * values[inputs[1]], dy * values[inputs[0]]]
+        elif operation == "tanh":
+            shares = [dy * (1 - values[name] ** 2)]
+        else:
+            shares = [dy]
+        for m, share in zip(inputs, shares, strict=True):
+            grads[m] = grads[m] + share
+    return {name: g for name, g in grads.items() if name not in [n for n, _, _ in tape]}
 
 
 @backward_pass.mistake(
@@ -1136,7 +1173,7 @@ def _(tape, values, moves):
 @tangent_pass.alternative
 def by_an_imaginary_step(tape, values, moves):
     tiny = 1e-100
-    rules = {"add": np.add, "mul": np.multiply, "tanh": np.tanh, "sum": np.sum}
+    rules: dict = {"add": np.add, "mul": np.multiply, "tanh": np.tanh, "sum": np.sum}
     moved = {name: v + 1j * tiny * moves.get(name, 0) for name, v in values.items()}
     for name, operation, inputs in tape:
         moved[name] = rules[operation](*(moved[m] for m in inputs))
@@ -1364,7 +1401,8 @@ def sum_of_inputs_halved(tape, values, moves):
 
 
 @tangent_pass.mistake(
-    "float64 came in, and float32 goes out: half of the digits are lost.",
+    "Right to some digits, but not to all. Has something become float32 on the way, or does it "
+    "come from differences?",
 )
 def digits_lost(tape, values, moves):
     tangents = {name: moves.get(name, np.zeros_like(v)) for name, v in values.items()}
@@ -1379,6 +1417,24 @@ def digits_lost(tape, values, moves):
         else:
             tangents[name] = d[0].sum()
     return {name: np.float32(t) for name, t in tangents.items()}
+
+
+@tangent_pass.mistake(
+    "Tangents of the results alone. The statement asks for every name's, leaves too."
+)
+def results_only(tape, values, moves):
+    tangents = {name: moves.get(name, np.zeros_like(v)) for name, v in values.items()}
+    for name, operation, inputs in tape:
+        v, d = [values[m] for m in inputs], [tangents[m] for m in inputs]
+        if operation == "add":
+            tangents[name] = d[0] + d[1]
+        elif operation == "mul":
+            tangents[name] = d[0] * v[1] + v[0] * d[1]
+        elif operation == "tanh":
+            tangents[name] = d[0] * (1 - values[name] ** 2)
+        else:
+            tangents[name] = d[0].sum()
+    return {name: tangents[name] for name, _, _ in tape}
 
 
 @tangent_pass.mistake(
@@ -1610,6 +1666,30 @@ def the_other_way_round(dy, a, b):
 
 
 @matmul_vjp.mistake(
+    "Everything has the opposite sign. Who subtracts the gradient, you or the training step?"
+)
+def downhill(dy, a, b):
+    def fit(d, shape):
+        while d.ndim > len(shape):
+            d = d.sum(axis=0)
+        for axis, length in enumerate(shape):
+            if length == 1:
+                d = d.sum(axis=axis, keepdims=True)
+        return d
+
+    rows = a[None, :] if a.ndim == 1 else a
+    columns = b[:, None] if b.ndim == 1 else b
+    dy = np.asarray(dy)
+    if b.ndim == 1:
+        dy = dy[..., None]
+    if a.ndim == 1:
+        dy = dy[..., None, :]
+    da = fit(dy @ columns.swapaxes(-1, -2), rows.shape)
+    db = fit(rows.swapaxes(-1, -2) @ dy, columns.shape)
+    return -da.reshape(a.shape), -db.reshape(b.shape)
+
+
+@matmul_vjp.mistake(
     "That is what the product does to a loss that weighs all entries alike. Where does dy come in?",
 )
 def dy_forgotten(dy, a, b):
@@ -1660,6 +1740,31 @@ def squeezed(dy, a, b):
 
 
 @matmul_vjp.mistake(
+    "A gradient has the shape of what it is the gradient of: which shape has b, and which your db?",
+    loses=("matrices", "stacks", "vectors", "both"),
+)
+def second_transposed(dy, a, b):
+    def fit(d, shape):
+        while d.ndim > len(shape):
+            d = d.sum(axis=0)
+        for axis, length in enumerate(shape):
+            if length == 1:
+                d = d.sum(axis=axis, keepdims=True)
+        return d
+
+    rows = a[None, :] if a.ndim == 1 else a
+    columns = b[:, None] if b.ndim == 1 else b
+    dy = np.asarray(dy)
+    if b.ndim == 1:
+        dy = dy[..., None]
+    if a.ndim == 1:
+        dy = dy[..., None, :]
+    da = fit(dy @ columns.swapaxes(-1, -2), rows.shape)
+    db = fit(rows.swapaxes(-1, -2) @ dy, columns.shape)
+    return da.reshape(a.shape), db.reshape(b.shape).swapaxes(-1, -min(2, b.ndim))
+
+
+@matmul_vjp.mistake(
     "A vector has one axis, and so has its gradient. You give back the row or column that you "
     "made of it.",
     loses=("vectors", "both"),
@@ -1686,7 +1791,8 @@ def lengths_kept_for_vectors(dy, a, b):
 
 
 @matmul_vjp.mistake(
-    "float64 came in, and float32 goes out: half of the digits are lost.",
+    "Right to some digits, but not to all. Has something become float32 on the way, or does it "
+    "come from differences?",
 )
 def single_precision_here(dy, a, b):
     def fit(d, shape):
@@ -1839,7 +1945,7 @@ def _(rng):
     yield Case(case(mixed), "three ways", shortcut)
     while True:
         names = [*(f"n{i}" for i in range(6)), "loss"]
-        arrows = {"n0": []}
+        arrows: dict = {"n0": []}
         for i, name in enumerate(names[1:], 1):
             more = [m for m in names[: i - 1] if rng.random() < 0.4]
             arrows[name] = [*more, names[i - 1]]  # the next one is always used: all are reached
@@ -2085,6 +2191,23 @@ def every_end_is_an_end(arrows, last):
     for name in reversed(order):
         for m, slope in arrows[name]:
             grads[m] += grads[name] * slope
+    return grads
+
+
+@mended_gradients.mistake(
+    "Everything is right but one name, at which the walk starts. By how much does it grow if it "
+    "grows by 1?"
+)
+def end_without_a_gradient(arrows, last):
+    grads = dict.fromkeys(arrows, 0.0)
+
+    def walk(name, share):
+        grads[name] += share
+        for m, slope in arrows[name]:
+            walk(m, share * slope)
+
+    walk(last, 1.0)
+    grads[last] = 0.0
     return grads
 
 

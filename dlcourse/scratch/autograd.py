@@ -101,8 +101,8 @@ class Tensor:
     def backward(self, dy: np.ndarray | None = None) -> None:
         """Add to ``grad`` of every leaf below this tensor its gradient of the sum of dy times it.
 
-        ``dy`` may be left out for one number. Raises what :func:`gradients` raises, and then has
-        changed nothing.
+        ``dy`` may be left out for one number. Raises what
+        :func:`~dlcourse.scratch.graph.gradients` raises, and then has changed nothing.
         """
         for tensor, gradient in gradients(self, dy).items():
             if not tensor.parents:
