@@ -962,7 +962,8 @@ def _(rng):
     # Each part has cases in which the two other leaks do nothing. Rows of ±1 that come with their
     # opposites have mean 0 and deviation 1, whichever pairs are taken, mirrored or not.
     def pairs(count, width):
-        seen, rows = set(), []
+        seen: set = set()
+        rows: list = []
         while len(rows) < 2 * count:
             row = rng.choice([-1.0, 1.0], size=width)
             key, mirrored = tuple(row), tuple(row[::-1])

@@ -60,7 +60,7 @@ def test_weight_decay_spares_the_biases_and_shrinks_the_weights(toy):
         return {name: float(np.abs(p).sum()) for name, p in net.params.items()}
 
     free, decayed = end(0.0), end(1.0)
-    assert decayed["0.weight"] < 0.1 * free["0.weight"]
+    assert decayed["0.weight"] < 0.3 * free["0.weight"]
     assert decayed["3.bias"] > 0.5 * free["3.bias"]
 
 
