@@ -452,7 +452,7 @@ def _(rng):
     def case(*losses, patience, note="", parts=usual):
         return Case((np.array(losses, dtype=np.float64), patience), note, parts)
 
-    yield case(0.9, 0.5, 0.6, 0.7, 0.1, patience=2, note="a better epoch comes too late")
+    yield case(0.9, 0.5, 0.6, 0.7, 0.8, 0.1, patience=2, note="a better epoch comes too late")
     yield case(0.9, 0.95, 0.5, 0.6, 0.4, 0.7, 0.8, 0.2, patience=2, note="the wait begins anew")
     yield case(0.5, 0.5, 0.5, 0.4, patience=3, note="ties")
     yield case(0.6, 0.4, 0.4, 0.5, 0.3, 0.9, patience=2, note="a tie for the smallest")
@@ -629,6 +629,18 @@ def best_of_all(losses, patience):
         if waited == patience:
             break
     return int(np.nanargmin(losses)) if np.isfinite(losses).any() else None, last
+
+
+@early_stopping.mistake(
+    "You look for the smallest of all losses first, and count the patience from there. Would a "
+    "training that stops have got so far?",
+    loses=("kept", "stopped", "nan"),
+)
+def smallest_first(losses, patience):
+    if np.isnan(losses).all():
+        return None, min(patience, len(losses)) - 1
+    kept = int(np.nanargmin(losses))
+    return kept, min(kept + patience, len(losses) - 1)
 
 
 @early_stopping.mistake(
@@ -1250,6 +1262,23 @@ def mirrored_the_other_way(x, labels, order, validation, mirror):
     x_train, x_held = (x_train - mean) / deviation, (x[held] - mean) / deviation
     if mirror:
         x_train = np.concatenate([x_train, x_train[::-1]])
+        y_train = np.concatenate([y_train, y_train])
+    return x_train, y_train, x_held, labels[held]
+
+
+@mended_pipeline.mistake(
+    "You take out of the training part what stands in validation. Rows that come twice within one "
+    "part are still there twice.",
+    loses=("duplicates",),
+)
+def copies_between_the_parts_only(x, labels, order, validation, mirror):
+    held, train = order[:validation], order[validation:]
+    train = train[[not (x[held] == x[i]).all(axis=1).any() for i in train]]
+    x_train, y_train = x[train], labels[train]
+    mean, deviation = x_train.mean(axis=0), x_train.std(axis=0)
+    x_train, x_held = (x_train - mean) / deviation, (x[held] - mean) / deviation
+    if mirror:
+        x_train = np.concatenate([x_train, x_train[:, ::-1]])
         y_train = np.concatenate([y_train, y_train])
     return x_train, y_train, x_held, labels[held]
 
