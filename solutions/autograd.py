@@ -127,8 +127,8 @@ check("matmul_vjp", matmul_vjp)
 # it was made from: here `["x", "h", "loss"]`. Where several orders are right, any of them will do.
 # A name may be made from the same name twice (`x + x`), and there may be more than one end.
 #
-# - If the graph has a cycle no such order exists: raise a `ValueError`, or an error of your own that
-#   is derived from it.
+# - If the graph has a cycle no such order exists: raise a `ValueError`, or an error of your own
+#   that is derived from it.
 # - A chain of 4,000 operations must not hit Python's limit on calls within calls.
 #
 # <details><summary>Hint: without recursion?</summary>
@@ -229,10 +229,10 @@ check("backward_pass", backward_pass)
 # %% [markdown] role="statement" grade_id="mended_gradients"
 # ## Find the fault
 #
-# A colleague has the slopes of his graph already. `arrows` is a dict: to each name belongs a list of
-# pairs, the name of an input and the slope of the result with respect to it. `last` is the name of
-# the loss. His networks train, until he puts a shortcut into one, as in $y = x + f(x)$: below it the
-# gradients are wrong. The cell below is his, with a graph on which it fails.
+# A colleague has the slopes of his graph already. `arrows` is a dict: to each name belongs a list
+# of pairs, the name of an input and the slope of the result with respect to it. `last` is the name
+# of the loss. His networks train, until he puts a shortcut into one, as in $y = x + f(x)$: below it
+# the gradients are wrong. The cell below is his, with a graph on which it fails.
 #
 # Write the mended function as `mended_gradients(arrows, last)`. Return a dict with the gradient of
 # `last` with respect to every name of `arrows`: 1 for `last` itself, 0 for a name from which no way
@@ -244,8 +244,8 @@ check("backward_pass", backward_pass)
 #
 # <details><summary>Hint: how do I find it?</summary>
 #
-# Take the graph in the cell and write down, step by step, which name is walked and which gradient it
-# hands on. Compare each with what it should have been at the end.
+# Take the graph in the cell and write down, step by step, which name is walked and which gradient
+# it hands on. Compare each with what it should have been at the end.
 #
 # </details>
 
@@ -298,14 +298,14 @@ check("mended_gradients", mended_gradients)
 #   for $z_6$, and calls itself for each use of an input, down to $x$. How many calls are made in
 #   all, the first one included?
 # - `detached`: $x = 3$ and `y = x * x.detach()`. Which gradient does `y.backward()` give to $x$?
-# - `bias`: a bias of shape `(10,)` is added to logits of shape `(50, 10)`, and the loss is the plain
-#   mean of all entries of the result. What is each entry of the bias's gradient?
+# - `bias`: a bias of shape `(10,)` is added to logits of shape `(50, 10)`, and the loss is the
+#   plain mean of all entries of the result. What is each entry of the bias's gradient?
 # - `twice`: $x = 3$ and `y = x * x + x`. `y.backward()` is called twice, with nothing in between.
 #   What is `x.grad`?
 #
 # Set `engine_forecast` to a dict of these five numbers, `{"ways": ..., "calls": ...,
-# "detached": ..., "bias": ..., "twice": ...}`. For example, with $z_{k+1} = z_k + z_k$, twice, there
-# would be 4 ways and 7 calls. The cell after the check shows what happens.
+# "detached": ..., "bias": ..., "twice": ...}`. For example, with $z_{k+1} = z_k + z_k$, twice,
+# there would be 4 ways and 7 calls. The cell after the check shows what happens.
 #
 # <details><summary>Hint: how do I count calls?</summary>
 #
