@@ -156,13 +156,10 @@ class Trial:
             if part not in got.parts:
                 wrong[part] = f"`{part}` is missing."
                 continue
-            word = got.parts[part]
-            if exercise.of == "value" and isinstance(word, str) and word not in self._words:
-                if self._words and isinstance(want.parts[part], str):
-                    wrong[part] = f"`{part}` is {word!r:.40}; the words are {self._listed}."
-                    continue
+            given, wanted = got.parts[part], want.parts[part]
             reveal = exercise.of != "value"
-            text_ = difference(got.parts[part], want.parts[part], exercise.tolerance, reveal)
+            text_ = self._no_word(given, wanted)
+            text_ = text_ or difference(given, wanted, exercise.tolerance, reveal) or ""
             if text_:
                 wrong[part] = f"`{part}` {text_}."
         return wrong
@@ -236,9 +233,12 @@ class Trial:
         given = [self.outcomes(fn())[0].parts.values() for fn in answers]
         return {word for parts in given for word in parts if isinstance(word, str)}
 
-    @property
-    def _listed(self) -> str:
-        return ", ".join(repr(word) for word in sorted(self._words))
+    def _no_word(self, given: Any, right: Any) -> str:
+        """What is wrong with a word, where words are asked for, that no answer is made of."""
+        asked = self.exercise.of == "value" and isinstance(right, str) and isinstance(given, str)
+        if not asked or given in self._words:
+            return ""
+        return f"is {given!r:.40}; the words are {', '.join(map(repr, sorted(self._words)))}"
 
     @cached_property
     def _names(self) -> list[str]:
