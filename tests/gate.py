@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dlcourse.checks.core import registry
@@ -20,8 +21,11 @@ BOOK = ["jupyter-book", "build", ".", "-W", "-n", "--keep-going"]
 SITE_TESTS = ["tests/book/test_site.py"]  # they read the built pages
 
 
-def steps(slow: bool) -> dict[str, list[list[str]]]:
-    """Each step's name and its commands, in order; a step ends at its first failure."""
+Commands = list[list[str]] | set[tuple[str, ...]]  # one after the other, or side by side
+
+
+def steps(slow: bool) -> dict[str, Commands]:
+    """Each step's name and its commands; a step in which they have an order ends at a failure."""
     marks = "not browser and not network and not gpu" + ("" if slow else " and not slow")
     slugs = registry.units()
     return {
@@ -34,7 +38,7 @@ def steps(slow: bool) -> dict[str, list[list[str]]]:
             ["diff", "-r", "build/regenerated", "exercises"],
         ],
         "sheets executed": [[*PYTEST, "--nbmake", "build/source"]],
-        "grading cycle": [[*DLCOURSE, "sample-class", s, "-n", class_size(s)] for s in slugs],
+        "grading cycle": {(*DLCOURSE, "sample-class", s, "-n", class_size(s)) for s in slugs},
         "wheel": [["make", "wheel"]],
         "book": [["rm", "-rf", "_build/html", "_build/.doctrees"], BOOK],
         "site": [[*PYTEST, *SITE_TESTS, "-m", "not browser"]],
@@ -50,7 +54,7 @@ def class_size(slug: str) -> str:
     return str(max(20, 4 + mistakes + alternatives))
 
 
-def steps_of_unit(slug: str) -> dict[str, list[list[str]]]:
+def steps_of_unit(slug: str) -> dict[str, Commands]:
     """The inner loop of one unit: its files, its matrix, its sheet, its chapter."""
     module = slug.replace("-", "_")
     files = [f"solutions/{slug}.py", f"dlcourse/checks/{module}.py"]
@@ -68,9 +72,18 @@ def steps_of_unit(slug: str) -> dict[str, list[list[str]]]:
     }
 
 
-def run(commands: list[list[str]]) -> bool:
-    """Whether all commands succeed; what follows a failure is not run."""
-    return all(subprocess.run(command).returncode == 0 for command in commands)
+def run(commands: Commands) -> bool:
+    """Whether all commands succeed. Side by side, each prints what it has to say at its end."""
+    if isinstance(commands, list):
+        return all(subprocess.run(command).returncode == 0 for command in commands)
+
+    def alone(command: tuple[str, ...]) -> bool:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        print(done.stdout, end="", flush=True)
+        return done.returncode == 0
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return all([*pool.map(alone, sorted(commands))])
 
 
 def main() -> int:
