@@ -129,7 +129,8 @@ check("matmul_vjp", matmul_vjp)
 #
 # - If the graph has a cycle no such order exists: raise a `ValueError`, or an error of your own
 #   that is derived from it.
-# - A chain of 4,000 operations must not hit Python's limit on calls within calls.
+# - A chain of 4,000 operations must not hit Python's limit on calls within calls. (Raising the
+#   limit doesn't count: behind it stands the memory that calls take, which has an end too.)
 #
 # <details><summary>Hint: without recursion?</summary>
 #
@@ -295,8 +296,8 @@ check("mended_gradients", mended_gradients)
 # - `ways`: $z_0 = x$ and $z_{k+1} = z_k + z_k + z_k$, six times. On how many ways does $x$ reach
 #   $z_6$?
 # - `calls`: somebody differentiates this by recursion and without a memory: the function is called
-#   for $z_6$, and calls itself for each use of an input, down to $x$. How many calls are made in
-#   all, the first one included?
+#   for $z_6$, and calls itself for each use of an input, down to $x$. Count $z_k + z_k + z_k$ as
+#   one operation with three inputs. How many calls are made in all, the first one included?
 # - `detached`: $x = 3$ and `y = x * x.detach()`. Which gradient does `y.backward()` give to $x$?
 # - `bias`: a bias of shape `(10,)` is added to logits of shape `(50, 10)`, and the loss is the
 #   plain mean of all entries of the result. What is each entry of the bias's gradient?
@@ -322,11 +323,11 @@ engine_forecast = {"ways": 729, "calls": 1093, "detached": 3, "bias": 0.1, "twic
 check("engine_forecast", engine_forecast)
 
 # %%
-from dlcourse.scratch.autograd import Tensor
+from dlcourse.scratch.autograd import Tensor, record
 
 
-def calls(k):
-    return 1 + sum(calls(k - 1) for _ in range(3)) if k else 1
+def calls(tensor):
+    return 1 + sum(calls(parent) for parent in tensor.parents)
 
 
 def gradient_of(f, at):
@@ -337,12 +338,13 @@ def gradient_of(f, at):
 
 
 def tripled(x):
-    for _ in range(6):
-        x = x + x + x
+    for _ in range(6):  # one operation with three inputs; x + x + x would record two
+        x = record("triple", 3 * x.data, (x, x, x), lambda dy: (dy, dy, dy))
     return x
 
 
-print("ways", gradient_of(tripled, 1.0), "calls", calls(6))
+end = tripled(Tensor(1.0, requires_grad=True))
+print("ways", gradient_of(tripled, 1.0), "calls", calls(end))
 print("detached", gradient_of(lambda x: x * x.detach(), 3.0))
 print("bias", gradient_of(lambda b: (np.zeros((50, 10)) + b).mean(), np.zeros(10))[0])
 x = Tensor(3.0, requires_grad=True)
@@ -419,8 +421,9 @@ print("backwards", sum(np.sum(grads[name] * move) for name, move in moves.items(
 #
 # A colleague writes her own engine, and one of its users saves memory. Where the code said
 # `y = tanh(x)` and then `z = 0.5 * y`, it now says `y = tanh(x)` and then `y *= 0.5`, which writes
-# into the array that `tanh` has just returned and recorded. "The forward pass gives the same
-# numbers, and the loss falls," the user says. Answer in four to six sentences: what goes wrong on
+# into the array that `tanh` has just returned and recorded. (Her engine records `*=` as a product,
+# factor and all; it only saves making a new array.) "The forward pass gives the same numbers, and
+# the loss falls," the user says. Answer in four to six sentences: what goes wrong on
 # the way back and why, why it may stay unnoticed, how an engine could notice or prevent it, and
 # which check would have shown it. A person reads and marks your answer.
 

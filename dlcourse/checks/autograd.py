@@ -241,12 +241,23 @@ def _(rng):
 
 @topological_order.observe
 def _(candidate, graph, links):
+    import sys
+
     if links:  # put on here: a case as long as this is slow to copy
         graph = {f"h{i}": [f"h{i - 1}"] for i in range(links, 0, -1)} | graph
+    limit, depth = sys.getrecursionlimit(), 1
+    frame = sys._getframe().f_back
+    while frame is not None:
+        depth, frame = depth + 1, frame.f_back
+    sys.setrecursionlimit(depth + 1000)  # Python's own, whatever was set before
     try:
         order, raised = candidate(graph), "nothing"
     except ValueError:
         order, raised = [], "ValueError"
+    finally:
+        higher = sys.getrecursionlimit() > depth + 1000
+        sys.setrecursionlimit(limit)
+    raised = "limit" if higher and links else raised
     return {"order": order, "deep": order, "cycle": raised}
 
 
@@ -303,6 +314,8 @@ def _(case, parts):
         return None if raised else "the graph has a cycle, and no ValueError was raised."
     if parts["cycle"] == "ValueError":
         return "a ValueError was raised, and the graph has no cycle."
+    if parts["cycle"] == "limit":
+        return "the limit on calls within calls was raised, and it is still recursion."
     order = [n if isinstance(n, str) else None for n in parts["order"]]
     place = {name: i for i, name in enumerate(order)}
     if len(place) < len(order):
@@ -336,6 +349,33 @@ def from_the_ends(graph):
     if len(backwards) != len(graph):
         raise CycleError(sorted(graph.keys() - set(backwards)))
     return backwards[::-1]
+
+
+@topological_order.mistake(
+    "You raised Python's limit. The memory behind it has an end too, and a longer loop reaches it. "
+    "What could keep the names on the way in place of calls?",
+    loses=("deep",),
+)
+def raises_the_limit(graph):
+    import sys
+
+    sys.setrecursionlimit(20_000)
+    order: list = []
+    state: dict = {}
+
+    def visit(name):
+        if state.get(name) == 1:
+            raise ValueError("a cycle")
+        if name not in state:
+            state[name] = 1
+            for m in graph[name]:
+                visit(m)
+            state[name] = 2
+            order.append(name)
+
+    for name in graph:
+        visit(name)
+    return order
 
 
 @topological_order.mistake(
@@ -1932,6 +1972,8 @@ def _(rng):
     yield Case(case(around), "x reaches the loss directly and through t", shortcut)
     unused = {"loss": ["y"], "v": ["u"], "x": [], "y": ["x"], "u": []}
     yield Case(case(unused), "no way leads from u and v to the loss", unreached)
+    elsewhere = {"v": ["h"], "loss": ["h"], "h": ["x"], "x": []}
+    yield Case(case(elsewhere), "v is made from h too, and doesn't reach the loss", unreached)
     longer = {"loss": ["r"], "r": ["x", "c"], "c": ["b"], "b": ["a"], "a": ["x"], "x": ["w"]}
     yield Case(case(longer | {"w": []}), "a short way and one of four arrows", shortcut)
     diamond = {"h": ["w"], "q": ["h"], "loss": ["p", "q"], "p": ["h"], "w": []}
@@ -2147,6 +2189,28 @@ def one_way_only(arrows, last):
 
 
 @mended_gradients.mistake(
+    "A name waits here for all its users, also for those that the loss doesn't reach. They never "
+    "hand in anything. Whom may it wait for?",
+    loses=("unreached",),
+)
+def waits_for_everybody(arrows, last):
+    waits = dict.fromkeys(arrows, 0)
+    for inputs in arrows.values():
+        for m, _ in inputs:
+            waits[m] += 1
+    grads = dict.fromkeys(arrows, 0.0)
+    grads[last] = 1.0
+    ready = [last]
+    for name in ready:
+        for m, slope in arrows[name]:
+            grads[m] += grads[name] * slope
+            waits[m] -= 1
+            if waits[m] == 0:
+                ready.append(m)
+    return grads
+
+
+@mended_gradients.mistake(
     "Names from which no way leads to the end are missing. By how much does it move with them?",
     loses=("unreached",),
 )
@@ -2279,6 +2343,14 @@ def one_more_tripling():
 )
 def leaves_alone():
     return {"ways": 729, "calls": 729, "detached": 3, "bias": 0.1, "twice": 14}
+
+
+@engine_forecast.mistake(
+    "So it is if z + z is a result of its own. Here all three are one operation.",
+    loses=("calls",),
+)
+def two_additions_each():
+    return {"ways": 729, "calls": 1457, "detached": 3, "bias": 0.1, "twice": 14}
 
 
 @engine_forecast.mistake(

@@ -7,7 +7,8 @@ once, as :mod:`dlcourse.scratch.graph` says.
 Arrays are float32 or float64, never both in one operation. What a tensor holds can't be written to,
 because the rules still need it: a parameter moves by ``p.data = p.data - lr * p.grad``, which gives
 it a new array. Where an operation has no value, such as the logarithm of 0, and for NaN in what is
-handed over, there is a ValueError; what overflows on the way is inf, as in NumPy.
+handed over, there is a ValueError, and for gradients of leaves that aren't finite, such as that of
+a root at 0; what overflows on the way forwards is inf, as in NumPy.
 
 Sources: Baydin and others, *Automatic Differentiation in Machine Learning: a Survey* (JMLR 18(153),
 2018), section 3.2; Griewank and Walther, *Evaluating Derivatives* (2nd edition, 2008), chapter 3.
@@ -104,9 +105,15 @@ class Tensor:
         ``dy`` may be left out for one number. Raises what
         :func:`~dlcourse.scratch.graph.gradients` raises, and then has changed nothing.
         """
-        for tensor, gradient in gradients(self, dy).items():
-            if not tensor.parents:
-                tensor.grad = gradient.copy() if tensor.grad is None else tensor.grad + gradient
+        leaves = {t: g for t, g in gradients(self, dy).items() if not t.parents}
+        for tensor, gradient in leaves.items():
+            if not np.isfinite(gradient).all():
+                raise ValueError(
+                    f"the gradient of a leaf of shape {tensor.shape} has entries that are NaN or "
+                    "infinite: some slope on the way has no value, or overflows"
+                )
+        for tensor, gradient in leaves.items():
+            tensor.grad = gradient.copy() if tensor.grad is None else tensor.grad + gradient
 
     # entry by entry, with broadcasting -------------------------------------------
 
@@ -148,7 +155,7 @@ class Tensor:
     __radd__, __rmul__ = __add__, __mul__
 
     def __pow__(self, power: float):
-        r""":math:`x^p` for a number p; ValueError where it has no value."""
+        r""":math:`x^p` for a number p; ValueError where there is none. A root has no slope at 0."""
         x, p = self.data, _number(power)
         if (not p.is_integer() and (x < 0).any()) or (p < 0 and not x.all()):
             raise ValueError(f"{x.min()} to {x.max()} can't all be raised to the power of {p}")
@@ -265,8 +272,8 @@ def record(op: str, data: np.ndarray, parents: tuple[Tensor, ...], backward: Bac
     and not to the result, which it would keep alive. This is how new operations are made.
     """
     result = Tensor.__new__(Tensor)  # past __init__, which copies
-    result._data = np.asarray(data)
-    result._data.flags.writeable = False
+    result._data = np.asarray(data).view()
+    result._data.flags.writeable = False  # of the view: whoever made the array may go on with it
     result.grad, result.op = None, op
     result.requires_grad = _recording and any(p.requires_grad for p in parents)
     result.parents = parents if result.requires_grad else ()
@@ -296,7 +303,9 @@ def _pair(a: Tensor, b) -> tuple[Tensor, Tensor]:
 
 def _axes(axis: Axis, x: np.ndarray) -> tuple[int, ...]:
     """The axes meant, counted from 0; ValueError for one that isn't there or is named twice."""
-    axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else axis
+    axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    if any(isinstance(i, bool) or not isinstance(i, int | np.integer) for i in axes):
+        raise ValueError(f"an axis is a whole number, or a tuple of them, not {axis!r}")
     if any(not -x.ndim <= i < x.ndim for i in axes) or len({i % x.ndim for i in axes}) < len(axes):
         raise ValueError(f"axes {axes} don't fit the shape {x.shape}")
     return tuple(i % x.ndim for i in axes)

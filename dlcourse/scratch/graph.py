@@ -75,6 +75,10 @@ def gradients(root: Tensor, dy: np.ndarray | None = None) -> dict[Tensor, np.nda
         if tensor._backward is None:
             continue
         back = tensor._backward(found[tensor])
+        if not isinstance(back, tuple) or any(
+            not isinstance(share, np.ndarray | np.generic) for share in back
+        ):
+            raise ValueError(f"the rule of {tensor.op} must return a tuple of arrays")
         for parent, share in zip(tensor.parents, back, strict=True):
             if share.shape != parent.shape:
                 raise ValueError(f"{tensor.op} hands {share.shape} back to {parent.shape}")
@@ -89,6 +93,9 @@ def unbroadcast(dy: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     The way back of broadcasting: an entry that was used several times gets the sum of what comes
     back from all of its uses.
     """
+    if not isinstance(dy, np.ndarray | np.generic) or not isinstance(shape, tuple):
+        kinds = type(dy).__name__, type(shape).__name__
+        raise ValueError(f"dy must be an array and shape a tuple, not {kinds[0]} and {kinds[1]}")
     new = dy.ndim - len(shape)
     if new < 0 or any(n != s and s != 1 for n, s in zip(dy.shape[new:], shape, strict=True)):
         raise ValueError(f"shape {shape} doesn't broadcast to that of dy, {dy.shape}")
@@ -99,7 +106,10 @@ def unbroadcast(dy: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 def owned(data: np.ndarray | float) -> np.ndarray:
     """A read-only copy of ``data``, if a tensor can hold it."""
     if isinstance(data, int | float) and not isinstance(data, bool | np.generic):
-        data = np.array(data, dtype=np.float64)
+        try:
+            data = np.array(float(data))
+        except OverflowError as error:
+            raise ValueError("a whole number of this size doesn't fit float64") from error
     _check_array(data)
     if not np.isfinite(data).all():
         raise ValueError("a tensor can't be made of entries that are NaN or infinite")
@@ -109,6 +119,8 @@ def owned(data: np.ndarray | float) -> np.ndarray:
 
 
 def _check_array(data) -> None:
+    if isinstance(data, np.ma.MaskedArray):
+        raise ValueError("a masked array would lose its mask here: fill it first")
     if not isinstance(data, np.ndarray | np.generic):
         raise ValueError(f"tensors are made of arrays and numbers, not of a {type(data).__name__}")
     if data.dtype not in (np.float32, np.float64):

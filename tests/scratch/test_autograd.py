@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
 from dlcourse.scratch.autograd import CycleError, Tensor, no_grad, record
 from dlcourse.scratch.gradcheck import numerical_gradient
-from dlcourse.scratch.graph import gradients, topological_order
+from dlcourse.scratch.graph import gradients, topological_order, unbroadcast
 
 
 @pytest.fixture
@@ -422,3 +422,48 @@ def test_gradients_names_every_tensor_that_needs_one():
 def test_a_tensor_says_what_it_is():
     assert "op='tanh'" in repr(Tensor(1.0, requires_grad=True).tanh())
     assert repr(Tensor(1.0)) == "Tensor(array(1.))" and Tensor(np.ones(1)).item() == 1
+
+
+def test_a_slope_that_has_no_value_is_refused_and_nothing_changed():
+    x = Tensor(np.zeros(2), requires_grad=True)
+    message = r"leaf of shape \(2,\) has entries that are NaN or inf"
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match=message):
+        ((x * x).sum() ** 0.5).backward()
+    assert x.grad is None
+
+
+def test_what_the_caller_made_a_result_of_stays_the_callers():
+    mine = np.ones(2)
+    made = record("mine", mine, (Tensor(mine, requires_grad=True),), lambda dy: (dy,))
+    mine[0] = 5
+    with pytest.raises(ValueError, match="read-only"):
+        made.data[0] = 1
+
+
+@pytest.mark.parametrize("rule", [lambda dy: dy, lambda dy: (1.0,), lambda dy: [dy]])
+def test_a_rule_that_returns_no_tuple_of_arrays_is_refused(rule):
+    x = Tensor(np.ones(1), requires_grad=True)
+    with pytest.raises(ValueError, match="the rule of odd must return a tuple of arrays"):
+        record("odd", x.data, (x,), rule).backward()
+
+
+@pytest.mark.parametrize("axis", [1.0, "a", True, [0]])
+def test_an_axis_that_is_no_whole_number_is_refused(axis):
+    with pytest.raises(ValueError, match="axis"):
+        Tensor(np.ones((2, 2))).sum(axis=axis)
+
+
+def test_an_axis_may_be_numpys():
+    assert Tensor(np.ones((2, 3))).sum(axis=np.int64(1)).shape == (2,)
+
+
+@pytest.mark.parametrize("data", [10**400, np.ma.array([1.0, 2.0], mask=[0, 1])])
+def test_a_number_too_large_and_a_mask_are_refused(data):
+    with pytest.raises(ValueError):
+        Tensor(data)
+
+
+@pytest.mark.parametrize(("dy", "shape"), [([[1.0]], (1,)), (1.0, ()), (np.ones(3), 3)])
+def test_unbroadcast_takes_an_array_and_a_tuple(dy, shape):
+    with pytest.raises(ValueError, match="dy must be an array and shape a tuple"):
+        unbroadcast(dy, shape)
