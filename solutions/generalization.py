@@ -77,9 +77,10 @@ check("dropout", dropout)
 # a sum, not a mean.
 #
 # Write `weight_decay_gradient(params, grads, lam)`. `params` and `grads` are dicts with equal keys,
-# such as `"0.weight"` and `"0.bias"`: each name ends in `weight` or in `bias`. `grads` has the
-# gradients of the loss without the penalty, `lam` is $\lambda \ge 0$. Return the penalty, a number,
-# and a new dict with the gradients of loss and penalty together, of all parameters.
+# such as `"0.weight"` and `"0.bias"`: each name ends in `weight` (also where a weight has only one
+# axis, as in a norm) or in `bias`. `grads` has the gradients of the loss without the penalty, `lam`
+# is $\lambda \ge 0$. Return the penalty, a number, and a new dict with the gradients of loss and
+# penalty together, of all parameters.
 #
 # For example, with `params = {"0.weight": [[3, 4]], "0.bias": [5]}`, `grads = {"0.weight": [[1,
 # 0]], "0.bias": [2]}` (arrays, all of them) and `lam = 0.2` the penalty is 2.5 and the gradients
@@ -328,7 +329,7 @@ start = np.searchsorted(x, 2 * truth(fresh))  # where the class begins, and wher
 end = np.searchsorted(x, 2 * truth(fresh) + 1)
 window = np.clip(nearest - 50, start, end - 101)[:, None] + np.arange(101)
 votes = np.array([np.bincount(row, minlength=10).argmax() for row in given[window]])
-print("one_train       ", 100.0)
+print("one_train       ", round(100 * np.mean(given[np.searchsorted(x, x)] == given), 1))
 print("one_train_truth ", round(100 * np.mean(given == truth(x)), 1))
 print("one_fresh       ", round(100 * np.mean(one == truth(fresh)), 1))
 print("one_fresh_noisy ", round(100 * np.mean(one == asked), 1))

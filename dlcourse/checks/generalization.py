@@ -49,6 +49,8 @@ def _(rng):
     yield Case((*arrays(2, 3, 0)[:2], gone, 0.75, True), "everybody happens to go", train)
     yield Case((*arrays(2, 3, 0)[:2], gone, 1.0, False), "evaluation with a p of 1", evaluation)
     yield Case((*arrays(4, 3, 0.9), 0.9, True), "p is 0.9", train)
+    zeros, stay = np.array([[0.0, 2.0], [0.0, 0.0]]), np.array([[True, True], [True, False]])
+    yield Case((zeros, arrays(2, 2, 0)[1], stay, 0.5, True), "some x are 0 and stay", train)
     while True:
         n, d = (int(v) for v in rng.integers(1, 6, size=2))
         p = float(rng.choice([0.1, 0.3, 0.6, 0.8]))
@@ -190,6 +192,20 @@ def scale_without_mask_backward(x, dy, keep, p, training):
 
 
 @dropout.mistake(
+    "You read the mask off y. An x of 0 that stays gives a y of 0 too: which argument knows who "
+    "stays?",
+    loses=("dx",),
+)
+def mask_read_off_y(x, dy, keep, p, training):
+    if not training:
+        return x, dy
+    if p == 1:
+        return np.zeros_like(x), np.zeros_like(dy)
+    y = x * keep / (1 - p)
+    return y, dy * (y != 0) / (1 - p)
+
+
+@dropout.mistake(
     "With p = 1 you divide 0 by 0. What is left of a layer of which everything goes?",
     loses=("all_dropped",),
 )
@@ -260,6 +276,8 @@ def _(rng):
     yield Case((small, flat, 0.1), "a loss without a gradient")
     yield Case((*network(3, 2), 0.0), "no decay: lambda is 0", ("weights", "biases"))
     yield Case((*network(1, 3), 3.0), "lambda is 3")
+    norm = {"0.weight": rng.normal(size=3) + 1, "0.bias": rng.normal(size=3)}
+    yield Case((norm, {n: g + 1 for n, g in norm.items()}, 0.2), "a weight with one axis")
     yield Case((*network(2, 5, 1), 1e-3), "a small lambda")
     while True:
         sizes = [int(v) for v in rng.integers(1, 6, size=rng.integers(2, 5))]
@@ -324,6 +342,17 @@ def penalty_without_the_half(params, grads, lam):
     w = [n for n in params if n.endswith("weight")]
     new = {n: grads[n] + (lam * params[n] if n in w else 0) for n in params}
     return lam * sum((params[n] ** 2).sum() for n in w), new
+
+
+@weight_decay_gradient.mistake(
+    "A weight with one axis isn't decayed in yours. What decides, by the statement: the shape or "
+    "the name?",
+    loses=("penalty", "weights"),
+)
+def matrices_only(params, grads, lam):
+    w = [n for n in params if params[n].ndim > 1]
+    new = {n: grads[n] + (lam * params[n] if n in w else 0) for n in params}
+    return lam / 2 * sum((params[n] ** 2).sum() for n in w), new
 
 
 @weight_decay_gradient.mistake(
@@ -708,7 +737,7 @@ def nan_improves(losses, patience):
 
 
 @early_stopping.mistake(
-    "You skip NaN epochs as if they hadn't run. Do they bring an improvement?", loses=("nan",)
+    "An epoch with NaN doesn't make you wait. Does it bring an improvement?", loses=("nan",)
 )
 def nan_skipped(losses, patience):
     kept, best, waited, epoch = None, np.inf, 0, 0
@@ -998,6 +1027,16 @@ def _(rng):
         x, labels = np.concatenate([x, x[chosen]]), np.concatenate([labels, labels[chosen]])
         return x, labels, np.concatenate([order.ravel(), [8, 9, 10, 11]]), validation, False
 
+    def early():
+        # All rows together are balanced, and so is what is left to train on. What would be trained
+        # on if copies were taken out after the split isn't.
+        x, labels = pairs(4, 5), rng.integers(0, 5, size=8)
+        a, b, c, d = rng.permutation(4) * 2
+        x = np.concatenate([x, x[[a, a + 1]]])  # rows 8 and 9 are copies of a pair
+        labels = np.concatenate([labels, labels[[a, a + 1]]])
+        order = np.array([8, b, b + 1, a, a + 1, 9, c, c + 1, d, d + 1])
+        return x, labels, order, 4, False
+
     def augmentation(validation):
         x = pairs(4, 5)
         order = (rng.permutation(4)[:, None] * 2 + np.array([0, 1])).ravel()
@@ -1006,12 +1045,14 @@ def _(rng):
     yield Case(scale(5, 2, 2), "no row twice, nothing is mirrored", ("scale",))
     yield Case(duplicates(2), "rows that come twice", ("duplicates",))
     yield Case(augmentation(2), "mirrored", ("augmentation",))
+    yield Case(early(), "a copy stands before the row that it copies", ("duplicates",))
     yield Case(scale(4, 3, 1), "a validation part of one row", ("scale",))
     yield Case(duplicates(4), "rows that come twice, in both parts", ("duplicates",))
     yield Case(augmentation(4), "as many to train as to validate", ("augmentation",))
     while True:
         yield Case(scale(int(rng.integers(4, 9)), int(rng.integers(1, 4)), 2), "", ("scale",))
         yield Case(duplicates(int(rng.choice([2, 4]))), "", ("duplicates",))
+        yield Case(early(), "", ("duplicates",))
         yield Case(augmentation(int(rng.choice([2, 4, 6]))), "", ("augmentation",))
 
 
@@ -1300,6 +1341,42 @@ def copies_taken_out_of_validation(x, labels, order, validation, mirror):
         x_train = np.concatenate([x_train, x_train[:, ::-1]])
         y_train = np.concatenate([y_train, y_train])
     return x_train, y_train, x_held, labels[held]
+
+
+@mended_pipeline.mistake(
+    "Of two copies you keep the one with the smaller number. Which of them comes first in `order`?",
+    loses=("duplicates",),
+)
+def smaller_number_kept(x, labels, order, validation, mirror):
+    _, first = np.unique(x, axis=0, return_index=True)
+    order = order[np.isin(order, first)]
+    held, train = order[:validation], order[validation:]
+    x_train, y_train = x[train], labels[train]
+    mean, deviation = x_train.mean(axis=0), x_train.std(axis=0)
+    x_train, x_held = (x_train - mean) / deviation, (x[held] - mean) / deviation
+    if mirror:
+        x_train = np.concatenate([x_train, x_train[:, ::-1]])
+        y_train = np.concatenate([y_train, y_train])
+    return x_train, y_train, x_held, labels[held]
+
+
+@mended_pipeline.mistake(
+    "Mean and deviation are taken before the copies are gone, so copies of validation rows are in "
+    "them. Which rows are trained on?",
+    loses=("duplicates",),
+)
+def scaled_with_the_copies(x, labels, order, validation, mirror):
+    rows = x[order[validation:]]
+    mean, deviation = rows.mean(axis=0), rows.std(axis=0)
+    _, first = np.unique(x[order], axis=0, return_index=True)
+    order = order[np.sort(first)]
+    held, train = order[:validation], order[validation:]
+    x_train, y_train = (x[train] - mean) / deviation, labels[train]
+    if mirror:
+        mirrored = (x[train][:, ::-1] - mean) / deviation
+        x_train = np.concatenate([x_train, mirrored])
+        y_train = np.concatenate([y_train, y_train])
+    return x_train, y_train, (x[held] - mean) / deviation, labels[held]
 
 
 # noise_forecast ---------------------------------------------------------------
@@ -1649,10 +1726,7 @@ def penalty_not_averaged(x, target, weight, p):
     return 0.5 * np.mean((x @ weight - target) ** 2) + 0.5 * p / (1 - p) * np.sum(x**2 @ weight**2)
 
 
-@expected_dropout_loss.mistake(
-    "You take p for the rate's complement in the wrong place: the deviation of the mask, where its "
-    "variance is needed."
-)
+@expected_dropout_loss.mistake("The deviation of the mask stands where its variance belongs.")
 def deviation_for_the_variance(x, target, weight, p):
     return 0.5 * np.mean((x @ weight - target) ** 2 + np.sqrt(p / (1 - p)) * (x**2 @ weight**2))
 
