@@ -19,6 +19,7 @@ from dlcourse.scratch import initialization
 from dlcourse.scratch.layers import Layer, Linear, ReLU, Sequential
 from dlcourse.scratch.losses import CrossEntropyLoss
 from dlcourse.scratch.norm import BatchNorm1d, LayerNorm
+from dlcourse.scratch.optim import SGD
 from dlcourse.scratch.residual import Residual
 
 WIDTH, LAYERS, EPOCHS, BATCH = 64, 50, 5, 64
@@ -90,7 +91,7 @@ def training(net: Sequential, train: Part, *, lr: float, seed: int) -> Iterator[
     """Epoch after epoch, the mean loss of its batches; ends early once a logit isn't finite."""
     x, labels = train
     rng = np.random.default_rng(seed)
-    velocity = {name: np.zeros_like(p) for name, p in net.params.items()}
+    optimizer = SGD(net.params, net.grads, lr=lr, momentum=MOMENTUM)
     criterion = CrossEntropyLoss()
     for _ in range(EPOCHS):
         net.train()
@@ -104,9 +105,7 @@ def training(net: Sequential, train: Part, *, lr: float, seed: int) -> Iterator[
                 losses.append(float(criterion.forward(logits, labels[batch])))
                 net.zero_grad()
                 net.backward(criterion.backward().astype(np.float32))
-                for name, param in net.params.items():
-                    velocity[name] = MOMENTUM * velocity[name] + net.grads[name]
-                    param -= lr * velocity[name]
+                optimizer.step()
         yield float(np.mean(losses))
 
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.scratch.layers import Layer, Linear, _fits, _float_type, _floats, _seen
+from dlcourse.scratch.given import fits, float_type, floats, seen
+from dlcourse.scratch.layers import Layer, Linear
 
 
 def attention_weights(
@@ -34,7 +35,7 @@ def attention_weights(
     is 0. ValueError for shapes that don't fit, types that aren't floats, masks that aren't Boolean.
     """
     for name, array in (("query", query), ("key", key)):
-        if _floats(array).ndim < 2:
+        if floats(array).ndim < 2:
             raise ValueError(f"{name} must be (…, length, width), not {array.shape}")
     if query.shape[:-2] != key.shape[:-2] or query.shape[-1] != key.shape[-1]:
         raise ValueError(
@@ -96,7 +97,7 @@ class ScaledDotProductAttention(Layer):
         attn_mask: np.ndarray | None = None,
     ) -> np.ndarray:
         """``y`` (…, L, Ev) for query (…, L, E), key (…, S, E) and value (…, S, Ev)."""
-        if _floats(key).shape[:-1] != _floats(value).shape[:-1]:
+        if floats(key).shape[:-1] != floats(value).shape[:-1]:
             raise ValueError(
                 f"key (…, S, E) and value (…, S, Ev) don't fit: {key.shape} and {value.shape}"
             )
@@ -114,9 +115,9 @@ class ScaledDotProductAttention(Layer):
         :math:`dS = A \odot (dA - \sum_j dA_j A_j)`, where the sum is that of :math:`dY \odot Y`
         too, over fewer numbers; then :math:`dQ = s\, dS\, K` and :math:`dK = s\, dS^\top Q`.
         """
-        query, key, value, y = _seen(self._cache)
-        weights = _seen(self.weights)
-        _fits(dy, y.shape)
+        query, key, value, y = seen(self._cache)
+        weights = seen(self.weights)
+        fits(dy, y.shape)
         d_value = weights.swapaxes(-1, -2) @ dy
         d_scores = dy @ value.swapaxes(-1, -2)
         d_scores -= (dy * y).sum(axis=-1, keepdims=True)
@@ -156,7 +157,7 @@ class MultiHeadAttention(Layer):
     ):
         if embed_dim < 1 or num_heads < 1 or embed_dim % num_heads:
             raise ValueError(f"embed_dim {embed_dim} can't be split among {num_heads} heads")
-        dtype = _float_type(dtype)
+        dtype = float_type(dtype)
         bound = math.sqrt(6 / (4 * embed_dim))
         params = {
             "in_proj_weight": rng.uniform(-bound, bound, (3 * embed_dim, embed_dim)).astype(dtype)
@@ -195,7 +196,7 @@ class MultiHeadAttention(Layer):
             raise ValueError("key and value come together, or neither does: self-attention")
         inputs = (query,) if key is None or value is None else (query, key, value)
         for name, x in zip(("query", "key", "value"), inputs, strict=False):
-            if _floats(x).ndim != 3 or x.shape[2] != self.embed_dim:
+            if floats(x).ndim != 3 or x.shape[2] != self.embed_dim:
                 weight = self.params["in_proj_weight"].shape
                 raise ValueError(
                     f"{name} (N, length, E) and in_proj_weight (3E, E) don't fit: "
@@ -232,9 +233,9 @@ class MultiHeadAttention(Layer):
 
         After ``forward(query, key, value)`` it is three arrays: dquery, dkey, dvalue.
         """
-        inputs, merged = _seen(self._cache)
+        inputs, merged = seen(self._cache)
         size = self.embed_dim
-        rows = _fits(dy, inputs[0].shape).reshape(-1, size)
+        rows = fits(dy, inputs[0].shape).reshape(-1, size)
         self._add("out_proj.weight", "out_proj.bias", slice(None), rows, merged)
         d_heads = self._heads((rows @ self.params["out_proj.weight"]).reshape(dy.shape))
         parts = [

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from dlcourse.scratch.given import array
+
 
 def shift(images: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Each of ``images`` (N, H, W) moved by its row of ``offsets`` (N, 2): down, then right.
@@ -11,13 +13,13 @@ def shift(images: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     of zeros. Returns a new array of the same type; ValueError for other shapes, and for offsets
     that aren't whole numbers.
     """
-    if not isinstance(images, np.ndarray) or not isinstance(offsets, np.ndarray):
-        kinds = type(images).__name__, type(offsets).__name__
-        raise ValueError(f"images and offsets must be arrays, not {kinds[0]} and {kinds[1]}")
+    array("images", images), array("offsets", offsets)
     if images.ndim != 3 or offsets.shape != (len(images), 2):
         raise ValueError(f"images (N, H, W) and offsets (N, 2): {images.shape}, {offsets.shape}")
     if offsets.dtype.kind not in "iu":
         raise ValueError(f"offsets are whole numbers of pixels, not {offsets.dtype}")
+    if offsets.dtype == np.uint64:  # as int64 large ones would wrap around
+        offsets = np.minimum(offsets, np.uint64(2**62))
     _, height, width = images.shape
     moved = np.zeros_like(images)
     # where each pixel of the result comes from; what comes from outside stays 0
@@ -37,6 +39,8 @@ def random_shift(images: np.ndarray, most: int, *, rng: np.random.Generator) -> 
     """
     if isinstance(most, bool) or not isinstance(most, int | np.integer) or most < 0:
         raise ValueError(f"most must be a whole number of pixels, at least 0, not {most!r}")
-    if not isinstance(images, np.ndarray):
-        raise ValueError(f"images must be an array, not a {type(images).__name__}")
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(f"rng must be a numpy Generator, not a {type(rng).__name__}")
+    if array("images", images).ndim != 3:
+        raise ValueError(f"images must be (N, H, W), not {images.shape}")
     return shift(images, rng.integers(-most, most + 1, size=(len(images), 2)))

@@ -21,7 +21,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dlcourse.scratch.layers import Layer, _fits, _float_type, _floats, _seen
+from dlcourse.scratch.given import fits, float_type, floats, seen
+from dlcourse.scratch.layers import Layer
 
 Pair = tuple[int, int]  # vertical, horizontal
 COLUMNS = 2**18  # entries: what is unfolded at once should fit the processor's cache
@@ -109,7 +110,7 @@ class _Convolution(Layer):
     ):
         if in_channels < 1 or out_channels < 1:
             raise ValueError(f"a layer needs channels, at least 1: {in_channels}, {out_channels}")
-        dtype = _float_type(dtype)
+        dtype = float_type(dtype)
         self.window = Window(kernel_size, stride, padding, dilation)
         shape = (out_channels, in_channels, *self.window.kernel_size)
         bound = 1 / math.sqrt(math.prod(shape[1:]))
@@ -121,7 +122,7 @@ class _Convolution(Layer):
     def _padded(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """``x`` with its border, which backward needs too, and room for y."""
         weight = self.params["weight"]
-        if _floats(x).ndim != 4 or x.shape[1] != weight.shape[1]:
+        if floats(x).ndim != 4 or x.shape[1] != weight.shape[1]:
             raise ValueError(
                 "x (N, in_channels, H, W) and weight (out_channels, in_channels, kh, kw) don't "
                 f"fit: {x.shape} and {weight.shape}"
@@ -132,8 +133,8 @@ class _Convolution(Layer):
 
     def _unpadded(self, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The padded ``x`` and zeros of its shape, where dx is gathered; ``dy`` is checked."""
-        x = _seen(self._x)
-        _fits(dy, self._y_shape)
+        x = seen(self._x)
+        fits(dy, self._y_shape)
         if "bias" in self.grads:
             self.grads["bias"] += dy.sum(axis=(0, 2, 3))
         return x, np.zeros(x.shape, np.result_type(dy, self.params["weight"]))
@@ -257,14 +258,14 @@ class _Pool(Layer):
             raise ValueError(f"padding may be half of the window at most: {border} and {kernel}")
 
     def _padded(self, x: np.ndarray) -> tuple[np.ndarray, Pair]:
-        places = self.window.places(_floats(x).shape)
+        places = self.window.places(floats(x).shape)
         self._y_shape = (*x.shape[:2], *places)
         self._x = self.window.pad(x, self._edge)
         return self._x, places
 
     def _unpadded(self, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        x = _seen(self._x)
-        _fits(dy, self._y_shape)
+        x = seen(self._x)
+        fits(dy, self._y_shape)
         return x, np.zeros(x.shape, dy.dtype)
 
 
@@ -289,7 +290,7 @@ class MaxPool2d(_Pool):
     def backward(self, dy: np.ndarray) -> np.ndarray:
         """dx: all of ``dy`` goes to the entry that was the largest, of equals to the first."""
         padded, dx = self._unpadded(dy)
-        y = _seen(self._y)
+        y = seen(self._y)
         left = np.ones(y.shape, bool)  # for whom no entry has been found yet
         for _, _, there in self.window.offsets(y.shape[2:]):
             entry = padded[there]
@@ -331,15 +332,15 @@ class Flatten(Layer):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """``y`` (N, D) for ``x`` (N, …), the last axis moving fastest; ValueError without axes."""
-        if not _floats(x).ndim:
+        if not floats(x).ndim:
             raise ValueError("x must be (N, …), not ()")
         self._shape = x.shape
         return x.reshape(len(x), math.prod(x.shape[1:]))
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         """dx of the shape of x."""
-        shape = _seen(self._shape)
-        return _fits(dy, (shape[0], math.prod(shape[1:]))).reshape(shape)
+        shape = seen(self._shape)
+        return fits(dy, (shape[0], math.prod(shape[1:]))).reshape(shape)
 
 
 def _pair(name: str, size: int | Pair, least: int) -> Pair:

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from dlcourse.scratch.layers import Layer, _fits, _floats, _seen
+from dlcourse.scratch.given import fits, floats, seen
+from dlcourse.scratch.layers import Layer
 
 
 class Dropout(Layer):
@@ -23,7 +24,9 @@ class Dropout(Layer):
     _factor: np.ndarray | None = None  # m / (1 - p) of the last forward, needed by backward
 
     def __init__(self, p: float = 0.5, *, rng: np.random.Generator):
-        if isinstance(p, bool | np.bool_) or not isinstance(p, int | float | np.number):
+        if isinstance(p, bool | np.bool_) or not isinstance(
+            p, int | float | np.integer | np.floating
+        ):
             raise ValueError(f"p is a number from 0 to 1, not a {type(p).__name__}")
         if not (math.isfinite(p) and 0 <= p <= 1):
             raise ValueError(f"p must be from 0 to 1, not {p}")
@@ -34,7 +37,7 @@ class Dropout(Layer):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """``y`` of the shape and type of ``x``, which may have any shape."""
-        x = _floats(x)
+        x = floats(x)
         if not self.training or self.p == 0:
             self._factor = np.ones(x.shape, x.dtype)
         elif self.p == 1:
@@ -46,5 +49,5 @@ class Dropout(Layer):
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         r""":math:`dx = dy \odot m / (1 - p)`, with the mask of the last forward."""
-        factor = _seen(self._factor)
-        return _fits(dy, factor.shape) * factor
+        factor = seen(self._factor)
+        return fits(dy, factor.shape) * factor

@@ -8,7 +8,7 @@ from dlcourse.scratch.layers import Layer
 
 
 class EarlyStopping:
-    """Watches a validation loss, epoch by epoch, and keeps the parameters of the best one.
+    """Watches a validation loss, epoch by epoch, and keeps the network's state at the best one.
 
     ``patience`` is how many epochs in a row may pass without a new smallest loss: after the last of
     them ``stop`` is true. Only a loss that is strictly smaller counts, so of equal ones the first
@@ -38,30 +38,41 @@ class EarlyStopping:
     def update(self, value: float, net: Layer | None = None) -> bool:
         """Note the loss of one more epoch; whether it is the smallest so far.
 
-        If it is, and ``net`` is given, its parameters are copied. ValueError if ``value`` is no
-        single number, or if the training should have ended already.
+        If it is, and ``net`` is given, its parameters and buffers are copied; without one, none are
+        kept any more. ValueError if ``value`` is no single number, if ``net`` is no layer, or if
+        the training should have ended already.
         """
-        if np.ndim(value) or isinstance(value, str | bool | np.bool_) or value is None:
+        number = isinstance(value, int | float | np.integer | np.floating)
+        if not number or isinstance(value, bool):
             raise ValueError(f"a loss is one number, not {value!r}")
+        if net is not None:
+            _state(net)
         if self.stop:
             raise ValueError(f"stopped: {self._waited} epochs without improvement already")
         improved = bool(value < self.best) and math.isfinite(value)
         if improved:
             self.best, self.best_epoch, self._waited = float(value), self.epochs, 0
-            if net is not None:
-                self._kept = {name: param.copy() for name, param in net.params.items()}
+            kept = {} if net is None else _state(net)
+            self._kept = {name: array.copy() for name, array in kept.items()} or None
         else:
             self._waited += 1
         self.epochs += 1
         return improved
 
     def restore(self, net: Layer) -> None:
-        """Put the kept parameters back into ``net``; ValueError if none are kept, or don't fit."""
+        """Put the state of the best epoch back into ``net``; ValueError if none is kept or fits."""
         if self._kept is None:
-            raise ValueError("no parameters are kept: no epoch with a network has improved")
-        found = {name: param.shape for name, param in net.params.items()}
-        kept = {name: param.shape for name, param in self._kept.items()}
+            raise ValueError("nothing is kept: no network was given with the best epoch")
+        state = _state(net)
+        found, kept = ({name: a.shape for name, a in s.items()} for s in (state, self._kept))
         if found != kept:
-            raise ValueError(f"the kept parameters don't fit this network: {kept} and {found}")
-        for name, param in net.params.items():
-            param[...] = self._kept[name]
+            raise ValueError(f"what is kept doesn't fit this network: {kept} and {found}")
+        for name, array in state.items():
+            array[...] = self._kept[name]
+
+
+def _state(net: Layer) -> dict[str, np.ndarray]:
+    """All arrays that training changes."""
+    if not isinstance(net, Layer):
+        raise ValueError(f"net must be a layer, not a {type(net).__name__}")
+    return {**net.params, **net.buffers}

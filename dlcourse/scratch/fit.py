@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from dlcourse.scratch.given import array
 from dlcourse.scratch.layers import Layer, Sequential
 from dlcourse.scratch.optim import Optimizer, clip_grad_norm
 
@@ -64,15 +65,12 @@ def fit(
     in training mode, in which the network is left.
     """
     x, target = train
-    for name, array in (("x", x), ("target", target)):
-        if not isinstance(array, np.ndarray):
-            raise ValueError(f"{name} must be an array, not a {type(array).__name__}")
-    if not len(x) or len(x) != len(target):
+    if not len(array("x", x)) or len(x) != len(array("target", target)):
         raise ValueError(f"x and target need equally many samples: {len(x)} and {len(target)}")
     if not all(isinstance(n, int | np.integer) and n > 0 for n in (epochs, batch_size)):
         raise ValueError(f"epochs and batch_size are whole numbers from 1: {epochs}, {batch_size}")
     for held, own in ((optimizer.params, net.params), (optimizer.grads, net.grads)):
-        if any(held.get(name) is not array for name, array in own.items()):
+        if any(held.get(name) is not its for name, its in own.items()):
             raise ValueError("the optimizer holds other arrays than the network, which can't learn")
     history = History()
     net.train()

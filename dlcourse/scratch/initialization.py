@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from dlcourse.scratch.layers import _float_type
+from dlcourse.scratch.given import float_type
 
 GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
 
@@ -106,8 +106,8 @@ def _kaiming(shape: tuple[int, ...], a: float, mode: str, nonlinearity: str) -> 
 
 def _uniform(shape: tuple[int, ...], std: float, rng: np.random.Generator, dtype) -> np.ndarray:
     bound = math.sqrt(3) * std  # a uniform law on ±b has deviation b / √3
-    return rng.uniform(-bound, bound, shape).astype(_float_type(dtype))
+    return rng.uniform(-bound, bound, shape).astype(float_type(dtype))
 
 
 def _normal(shape: tuple[int, ...], std: float, rng: np.random.Generator, dtype) -> np.ndarray:
-    return rng.normal(0, std, shape).astype(_float_type(dtype))
+    return rng.normal(0, std, shape).astype(float_type(dtype))

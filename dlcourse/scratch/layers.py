@@ -1,24 +1,26 @@
 """Layers: forward and backward side by side, with names, shapes and first values as in torch.nn.
 
-Every layer has ``forward(x)``, ``backward(dy)``, which returns dx and adds to ``grads``, and two
-dicts with equal keys, ``params`` and ``grads``. ``backward`` belongs to the last ``forward``, whose
-arrays must not have been changed since. ``train()`` and ``eval()`` say which of the two is going
-on; most layers do the same in both. Forward, NaN in is NaN out. Floats only: bytes and integers
-would wrap around or lose their fractions, so they are a ValueError.
+Every layer has ``forward(x)``, ``backward(dy)``, which returns dx and adds to ``grads``, and three
+dicts: ``params`` and ``grads`` with equal keys, and ``buffers``, what it keeps beside them.
+``backward`` belongs to the last ``forward``, whose arrays must not have been changed since.
+``train()`` and ``eval()`` say which of the two is going on; most layers do the same in both.
+Forward, NaN in is NaN out. Floats only: bytes and integers would wrap around or lose their
+fractions, so they are a ValueError.
 
 Source: Goodfellow, Bengio and Courville, *Deep Learning* (2016), sections 6.3 and 6.5.
 """
 
 import math
-from typing import TypeVar
 
 import numpy as np
 
-Cache = TypeVar("Cache")
+from dlcourse.scratch.given import fits, float_type, floats, seen
 
 
 class Layer:
     """What every layer offers; ``params`` and ``grads`` are empty where there is nothing to learn.
+
+    ``buffers`` are arrays that training changes without a gradient, such as running statistics.
 
     A subclass writes ``forward`` and ``backward``, and names its parameters as it is made.
     """
@@ -28,6 +30,7 @@ class Layer:
     def __init__(self, **params: np.ndarray):
         self.params = params
         self.grads = {name: np.zeros_like(p) for name, p in params.items()}
+        self.buffers: dict[str, np.ndarray] = {}
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         raise NotImplementedError
@@ -63,7 +66,7 @@ class Linear(Layer):
     ):
         if in_features < 1 or out_features < 1:
             raise ValueError(f"a layer needs sizes of at least 1: {in_features}, {out_features}")
-        _float_type(dtype)
+        float_type(dtype)
         bound = 1 / math.sqrt(in_features)
         super().__init__(
             weight=rng.uniform(-bound, bound, (out_features, in_features)).astype(dtype),
@@ -73,7 +76,7 @@ class Linear(Layer):
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Map ``x`` (..., in_features) to ``y`` (..., out_features); ValueError if it can't."""
         weight, bias = self.params["weight"], self.params["bias"]
-        self._x = _floats(x)
+        self._x = floats(x)
         if x.shape[-1:] != weight.shape[1:]:
             raise ValueError(
                 f"x (…, in_features) and weight (out_features, in_features) don't fit: "
@@ -87,8 +90,8 @@ class Linear(Layer):
         With all leading axes flattened to rows :math:`n`: :math:`dW = \sum_n dy_n x_n^\top`,
         :math:`db = \sum_n dy_n`, :math:`dx_n = W^\top dy_n`.
         """
-        weight, x = self.params["weight"], _seen(self._x)
-        _fits(dy, (*x.shape[:-1], len(weight)))
+        weight, x = self.params["weight"], seen(self._x)
+        fits(dy, (*x.shape[:-1], len(weight)))
         x_rows, dy_rows = x.reshape(-1, x.shape[-1]), dy.reshape(-1, dy.shape[-1])
         self.grads["weight"] += dy_rows.T @ x_rows
         self.grads["bias"] += dy_rows.sum(axis=0)
@@ -102,14 +105,14 @@ class Sigmoid(Layer):
 
     def forward(self, z: np.ndarray) -> np.ndarray:
         """Of any shape and any size: :math:`e^{-|z|}` can't overflow."""
-        e = np.exp(-np.abs(_floats(z)))
+        e = np.exp(-np.abs(floats(z)))
         self._y = np.where(z >= 0, 1, e) / (1 + e)
         return self._y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         r""":math:`dz = dy \odot y \odot (1 - y)`."""
-        y = _seen(self._y)
-        return _fits(dy, y.shape) * y * (1 - y)
+        y = seen(self._y)
+        return fits(dy, y.shape) * y * (1 - y)
 
 
 class Tanh(Layer):
@@ -118,13 +121,13 @@ class Tanh(Layer):
     _y: np.ndarray | None = None  # needed by backward
 
     def forward(self, z: np.ndarray) -> np.ndarray:
-        self._y = np.tanh(_floats(z))
+        self._y = np.tanh(floats(z))
         return self._y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         r""":math:`dz = dy \odot (1 - y^2)`."""
-        y = _seen(self._y)
-        return _fits(dy, y.shape) * (1 - y**2)
+        y = seen(self._y)
+        return fits(dy, y.shape) * (1 - y**2)
 
 
 class ReLU(Layer):
@@ -133,13 +136,13 @@ class ReLU(Layer):
     _z: np.ndarray | None = None  # needed by backward
 
     def forward(self, z: np.ndarray) -> np.ndarray:
-        self._z = _floats(z)
+        self._z = floats(z)
         return np.maximum(z, 0)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         r""":math:`dz = dy` where z is positive, else 0; at the kink itself 0, as in torch."""
-        z = _seen(self._z)
-        return np.where(z > 0, _fits(dy, z.shape), 0)
+        z = seen(self._z)
+        return np.where(z > 0, fits(dy, z.shape), 0)
 
 
 class LeakyReLU(Layer):
@@ -154,13 +157,13 @@ class LeakyReLU(Layer):
         self.negative_slope = float(negative_slope)
 
     def forward(self, z: np.ndarray) -> np.ndarray:
-        self._z = _floats(z)
+        self._z = floats(z)
         return np.where(z > 0, z, self.negative_slope * z)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         r""":math:`dz = dy` where z is positive, else the slope times dy; so at 0, as in torch."""
-        z = _seen(self._z)
-        return np.where(z > 0, _fits(dy, z.shape), self.negative_slope * dy)
+        z = seen(self._z)
+        return np.where(z > 0, fits(dy, z.shape), self.negative_slope * dy)
 
 
 class GELU(Layer):
@@ -173,21 +176,21 @@ class GELU(Layer):
     _z: np.ndarray | None = None  # needed by backward
 
     def forward(self, z: np.ndarray) -> np.ndarray:
-        self._z = _floats(z)
+        self._z = floats(z)
         return np.maximum(z, -40) * _normal_cdf(z)  # at -40 it is 0 already; -inf times 0 is NaN
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         r""":math:`dz = dy \odot (\Phi(z) + z\,\varphi(z))`, with the density :math:`\varphi`."""
-        z = _seen(self._z)
+        z = seen(self._z)
         near = np.clip(z, -40, 40)  # beyond, the density is 0
         density = np.exp(-(near**2) / 2) / math.sqrt(2 * math.pi)
-        return _fits(dy, z.shape) * (_normal_cdf(z) + near * density)
+        return fits(dy, z.shape) * (_normal_cdf(z) + near * density)
 
 
 class Sequential(Layer):
     """Layers one after the other; parameters are named as in torch: ``0.weight``, ``2.bias``.
 
-    ``params`` and ``grads`` hold the layers' own arrays: change them in place.
+    ``params``, ``grads`` and ``buffers`` hold the layers' own arrays: change them in place.
     """
 
     def __init__(self, *layers: Layer):
@@ -208,8 +211,10 @@ class Sequential(Layer):
                 )
             width = out_features
         self.layers = layers
-        self.params = {f"{i}.{k}": p for i, at in enumerate(layers) for k, p in at.params.items()}
-        self.grads = {f"{i}.{k}": g for i, at in enumerate(layers) for k, g in at.grads.items()}
+        at = list(enumerate(layers))
+        self.params = {f"{i}.{k}": p for i, layer in at for k, p in layer.params.items()}
+        self.grads = {f"{i}.{k}": g for i, layer in at for k, g in layer.grads.items()}
+        self.buffers = {f"{i}.{k}": b for i, layer in at for k, b in layer.buffers.items()}
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         for layer in self.layers:
@@ -232,31 +237,3 @@ def _normal_cdf(z: np.ndarray) -> np.ndarray:
     scaled = (np.ravel(z) / -math.sqrt(2)).tolist()
     values = np.fromiter(map(math.erfc, scaled), np.float64, len(scaled)) / 2
     return values.reshape(z.shape).astype(z.dtype)
-
-
-def _float_type(dtype) -> np.dtype:
-    """``dtype``, if it is one for parameters: as integers, small weights would all be 0."""
-    if np.dtype(dtype).kind != "f":
-        raise ValueError(f"parameters are floats, not {np.dtype(dtype)}")
-    return np.dtype(dtype)
-
-
-def _floats(x: np.ndarray) -> np.ndarray:
-    if not isinstance(x, np.ndarray | np.generic):
-        raise ValueError(f"layers calculate with arrays, not with a {type(x).__name__}")
-    if x.dtype.kind != "f":
-        raise ValueError(f"layers calculate with floats, and this is {x.dtype}: convert it first")
-    return x
-
-
-def _seen(cached: Cache | None) -> Cache:
-    if cached is None:
-        raise ValueError("backward needs a forward before it")
-    return cached
-
-
-def _fits(dy: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """``dy``, if it has the shape of the output; broadcasting would hide that it doesn't."""
-    if dy.shape != shape:
-        raise ValueError(f"dy has not the shape of the output: {dy.shape} and {shape}")
-    return dy

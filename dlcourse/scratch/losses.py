@@ -17,7 +17,7 @@ Journal of Numerical Analysis 41(4), 2021), for the shift by the largest logit.
 
 import numpy as np
 
-from dlcourse.scratch.layers import _seen
+from dlcourse.scratch.given import array, seen
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -49,23 +49,17 @@ def _shifted(logits: np.ndarray) -> np.ndarray:
     return logits - logits.max(axis=-1, keepdims=True)
 
 
-def _check_floats(name: str, array: np.ndarray) -> None:
-    _check_array(name, array)
-    if not np.issubdtype(array.dtype, np.floating):
-        raise ValueError(f"{name} must be floats, not {array.dtype}")
-    if not np.isfinite(array).all():
+def _check_floats(name: str, x: np.ndarray) -> None:
+    if not np.issubdtype(array(name, x, scalars=True).dtype, np.floating):
+        raise ValueError(f"{name} must be floats, not {x.dtype}")
+    if not np.isfinite(x).all():
         raise ValueError(f"{name} has entries that are NaN or infinite")
-
-
-def _check_array(name: str, array: np.ndarray) -> None:
-    if not isinstance(array, np.ndarray | np.generic):
-        raise ValueError(f"{name} must be an array, not a {type(array).__name__}")
 
 
 def _checked(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
     """``target`` in the type of ``prediction``, after both are found to fit."""
-    _check_array("prediction", prediction)
-    _check_array("target", target)
+    array("prediction", prediction, scalars=True)
+    array("target", target, scalars=True)
     if prediction.shape != target.shape:
         raise ValueError(
             f"prediction and target differ in shape: {prediction.shape} and {target.shape}"
@@ -100,7 +94,7 @@ class MSELoss:
 
     def backward(self) -> np.ndarray:
         """Gradient with respect to ``prediction``, in its shape and type."""
-        error = _seen(self._error)
+        error = seen(self._error)
         return 2 * error / error.size
 
 
@@ -128,7 +122,7 @@ class HuberLoss:
 
     def backward(self) -> np.ndarray:
         """Gradient with respect to ``prediction``, in its shape and type."""
-        error = _seen(self._error)
+        error = seen(self._error)
         return np.clip(error, -self.delta, self.delta) / error.size
 
 
@@ -156,7 +150,7 @@ class BCEWithLogitsLoss:
 
     def backward(self) -> np.ndarray:
         r"""Gradient with respect to ``prediction``: :math:`(\sigma(z) - y) / n`."""
-        error = _seen(self._error)
+        error = seen(self._error)
         return error / error.size
 
 
@@ -171,8 +165,8 @@ class CrossEntropyLoss:
 
     def forward(self, prediction: np.ndarray, target: np.ndarray) -> float:
         """Loss of logits ``prediction`` (N, K) against class numbers ``target`` (N,), 0 to K-1."""
-        _check_array("prediction", prediction)
-        _check_array("target", target)
+        array("prediction", prediction, scalars=True)
+        array("target", target, scalars=True)
         if prediction.ndim != 2 or target.shape != prediction.shape[:1]:
             raise ValueError(
                 "prediction (N, K) and target (N,) don't fit: "
@@ -194,7 +188,7 @@ class CrossEntropyLoss:
 
     def backward(self) -> np.ndarray:
         r"""Gradient with respect to ``prediction``: :math:`(p_{nk} - [k = y_n]) / N`."""
-        p, target = _seen(self._cache)
+        p, target = seen(self._cache)
         grad = p.copy()
         grad[np.arange(len(grad)), target] -= 1
         return grad / len(grad)

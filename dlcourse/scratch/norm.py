@@ -6,11 +6,10 @@ Names, shapes, first values and defaults as in ``torch.nn``. float16 is taken as
 squares above 256 don't fit it. NaN in is NaN out, and a NaN stays in running statistics.
 """
 
-import math
-
 import numpy as np
 
-from dlcourse.scratch.layers import Layer, _fits, _float_type, _floats, _seen
+from dlcourse.scratch.given import at_least_zero, fits, float_type, floats, seen
+from dlcourse.scratch.layers import Layer
 
 
 class BatchNorm1d(Layer):
@@ -32,15 +31,16 @@ class BatchNorm1d(Layer):
         self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, *, dtype=np.float64
     ):
         _positive(num_features)
-        dtype = _float_type(dtype)
+        dtype = float_type(dtype)
         if not 0 <= momentum <= 1:
             raise ValueError(f"momentum is the batch's share, from 0 to 1, not {momentum}")
         super().__init__(
             weight=np.ones(num_features, dtype=dtype), bias=np.zeros(num_features, dtype=dtype)
         )
-        self.eps, self.momentum = _small(eps), float(momentum)
+        self.eps, self.momentum = float(at_least_zero("eps", eps)), float(momentum)
         self.running_mean = np.zeros(num_features, dtype=dtype)
         self.running_var = np.ones(num_features, dtype=dtype)
+        self.buffers = {"running_mean": self.running_mean, "running_var": self.running_var}
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """``y`` (N, D) for ``x`` (N, D). ValueError for other shapes; in training, for N < 2."""
@@ -71,8 +71,8 @@ class BatchNorm1d(Layer):
         because every x moves mean and variance; in evaluation
         :math:`g / \sqrt{\sigma^2 + \epsilon}`. It belongs to the mode of its forward.
         """
-        x_hat, inverse, training = _seen(self._cache)
-        _fits(dy, x_hat.shape)
+        x_hat, inverse, training = seen(self._cache)
+        fits(dy, x_hat.shape)
         self.grads["weight"] += (dy * x_hat).sum(axis=0)
         self.grads["bias"] += dy.sum(axis=0)
         g = dy * self.params["weight"]
@@ -96,9 +96,9 @@ class LayerNorm(Layer):
     def __init__(
         self, normalized_shape: int | tuple[int, ...], eps: float = 1e-5, *, dtype=np.float64
     ):
-        shape, dtype = _shape(normalized_shape), _float_type(dtype)
+        shape, dtype = _shape(normalized_shape), float_type(dtype)
         super().__init__(weight=np.ones(shape, dtype=dtype), bias=np.zeros(shape, dtype=dtype))
-        self.eps = _small(eps)
+        self.eps = float(at_least_zero("eps", eps))
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """``y`` of the shape of ``x``, ``(..., *normalized_shape)``; else a ValueError."""
@@ -115,8 +115,8 @@ class LayerNorm(Layer):
         :math:`dx = (g - \bar g - \hat x\, \overline{g \hat x}) / \sqrt{\sigma^2 + \epsilon}`.
         """
         weight = self.params["weight"]
-        x_hat, inverse = _seen(self._cache)
-        _fits(dy, x_hat.shape)
+        x_hat, inverse = seen(self._cache)
+        fits(dy, x_hat.shape)
         axes, rows = tuple(range(-weight.ndim, 0)), (-1, *weight.shape)
         self.grads["weight"] += (dy * x_hat).reshape(rows).sum(axis=0)
         self.grads["bias"] += dy.reshape(rows).sum(axis=0)
@@ -144,8 +144,8 @@ class RMSNorm(Layer):
         *,
         dtype=np.float64,
     ):
-        super().__init__(weight=np.ones(_shape(normalized_shape), dtype=_float_type(dtype)))
-        self.eps = None if eps is None else _small(eps)
+        super().__init__(weight=np.ones(_shape(normalized_shape), dtype=float_type(dtype)))
+        self.eps = None if eps is None else float(at_least_zero("eps", eps))
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """``y`` of the shape of ``x``, ``(..., *normalized_shape)``; else a ValueError."""
@@ -163,8 +163,8 @@ class RMSNorm(Layer):
         :math:`dx = (g - \hat x\, \overline{g \hat x}) / \sqrt{\overline{x^2} + \epsilon}`.
         """
         weight = self.params["weight"]
-        x_hat, inverse = _seen(self._cache)
-        _fits(dy, x_hat.shape)
+        x_hat, inverse = seen(self._cache)
+        fits(dy, x_hat.shape)
         self.grads["weight"] += (dy * x_hat).reshape(-1, *weight.shape).sum(axis=0)
         g = dy * weight
         along = (g * x_hat).mean(axis=tuple(range(-weight.ndim, 0)), keepdims=True)
@@ -183,14 +183,8 @@ def _shape(normalized_shape: int | tuple[int, ...]) -> tuple[int, ...]:
     return _positive(normalized_shape)
 
 
-def _small(eps: float) -> float:
-    if not (math.isfinite(eps) and eps >= 0):
-        raise ValueError(f"eps must be finite and not negative, not {eps}")
-    return float(eps)
-
-
 def _single_or_wider(x: np.ndarray) -> np.ndarray:
-    return _floats(x).astype(np.promote_types(x.dtype, np.float32), copy=False)
+    return floats(x).astype(np.promote_types(x.dtype, np.float32), copy=False)
 
 
 def _last_axes(x: np.ndarray, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -14,6 +14,8 @@ import math
 
 import numpy as np
 
+from dlcourse.scratch.given import array, at_least_zero
+
 Arrays = dict[str, np.ndarray]
 
 
@@ -26,21 +28,21 @@ class Optimizer:
         if params.keys() != grads.keys():
             raise ValueError(f"params and grads differ: {[*params]} and {[*grads]}")
         for name, param in params.items():
-            _check_array(name, param)
+            array(name, param)
             if param.dtype.kind != "f":
                 raise ValueError(f"{name} must be floats to take small steps, not {param.dtype}")
         self.params, self.grads = params, grads
-        self.lr = _at_least_zero("lr", lr)
-        self.weight_decay = _at_least_zero("weight_decay", weight_decay)
+        self.lr = at_least_zero("lr", lr)
+        self.weight_decay = at_least_zero("weight_decay", weight_decay)
         self.steps = 0
 
     def step(self) -> None:
         """Change every parameter once, by its gradient as it stands."""
-        _at_least_zero("lr", self.lr)
+        at_least_zero("lr", self.lr)
         for name, param in self.params.items():
             if name not in self.grads:
                 raise ValueError(f"{name} has lost its gradient: there are only {[*self.grads]}")
-            _check_array(f"the gradient of {name}", self.grads[name])
+            array(f"the gradient of {name}", self.grads[name])
             if self.grads[name].shape != param.shape:
                 raise ValueError(
                     f"{name} and its gradient differ in shape: "
@@ -121,7 +123,7 @@ class RMSProp(Optimizer):
     ):
         super().__init__(params, grads, lr=lr, weight_decay=weight_decay)
         self.alpha = _below_one("alpha", alpha)
-        self.eps = _at_least_zero("eps", eps)
+        self.eps = at_least_zero("eps", eps)
         self._square = self._zeros()
 
     def _update(self, name: str, param: np.ndarray, grad: np.ndarray) -> None:
@@ -156,7 +158,7 @@ class Adam(Optimizer):
         if len(betas) != 2:
             raise ValueError(f"betas are two numbers, not {betas}")
         self.betas = _below_one("betas[0]", betas[0]), _below_one("betas[1]", betas[1])
-        self.eps = _at_least_zero("eps", eps)
+        self.eps = at_least_zero("eps", eps)
         self._mean, self._square = self._zeros(), self._zeros()
 
     def _update(self, name: str, param: np.ndarray, grad: np.ndarray) -> None:
@@ -215,7 +217,7 @@ def clip_grad_norm(grads: Arrays, max_norm: float) -> float:
     if not grads:
         raise ValueError("no gradients to clip")
     for name, grad in grads.items():
-        _check_array(f"the gradient of {name}", grad)
+        array(f"the gradient of {name}", grad)
         if grad.dtype.kind != "f":
             raise ValueError(f"the gradient of {name} must be floats, not {grad.dtype}")
     largest = max(float(np.abs(grad).max(initial=0)) for grad in grads.values())
@@ -232,17 +234,6 @@ def clip_grad_norm(grads: Arrays, max_norm: float) -> float:
     for grad in grads.values():
         grad *= factor
     return norm
-
-
-def _check_array(name: str, array: np.ndarray) -> None:
-    if not isinstance(array, np.ndarray):
-        raise ValueError(f"{name} must be an array, not a {type(array).__name__}")
-
-
-def _at_least_zero(name: str, value: float) -> float:
-    if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"{name} must be a finite number of at least 0, not {value}")
-    return value
 
 
 def _below_one(name: str, value: float) -> float:

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.scratch.layers import Layer, _fits, _float_type, _floats, _seen
+from dlcourse.scratch.given import fits, float_type, floats, seen
+from dlcourse.scratch.layers import Layer
 
 State = np.ndarray | tuple[np.ndarray, np.ndarray]  # h, or of an LSTM (h, c)
 
@@ -143,7 +144,7 @@ class _Recurrent(Layer):
     ):
         if input_size < 1 or hidden_size < 1:
             raise ValueError(f"a layer needs sizes of at least 1: {input_size}, {hidden_size}")
-        dtype = _float_type(dtype)
+        dtype = float_type(dtype)
         self.input_size, self.hidden_size = input_size, hidden_size
         bound, rows = 1 / math.sqrt(hidden_size), self._step.gates * hidden_size
         shapes: dict[str, tuple[int, ...]]
@@ -171,7 +172,7 @@ class _Recurrent(Layer):
             self.grads[f"bias_{of}{self._suffix}"] += da.sum(axis=0)
 
     def _input(self, x: np.ndarray, form: str, ndim: int) -> np.ndarray:
-        if _floats(x).ndim != ndim or x.shape[-1] != self.input_size:
+        if floats(x).ndim != ndim or x.shape[-1] != self.input_size:
             raise ValueError(
                 f"x {form} and weight_ih{self._suffix} (…, input_size) don't fit: "
                 f"{x.shape} and {self._weights()[0].shape}"
@@ -189,7 +190,7 @@ class _Recurrent(Layer):
         if len(given) != count:
             raise ValueError(f"{of}: {count} arrays make a state here, not {len(given)}")
         for each in given:
-            if _floats(each).shape != shape:
+            if floats(each).shape != shape:
                 raise ValueError(f"{of} must have shape {shape}, not {each.shape}")
         return given
 
@@ -223,7 +224,7 @@ class _Cell(_Recurrent):
 
         It belongs to the last step only: to go back through several, do them again one by one.
         """
-        x, h, kept = _seen(self._cache)
+        x, h, kept = seen(self._cache)
         w_x, w_h = self._weights()
         if d_state is None:
             raise ValueError("backward needs a gradient: that of the new state")
@@ -280,14 +281,14 @@ class _Unrolled(_Recurrent):
         For the gradients of ``output`` and of the last state; None stands for zeros, when only one
         of the two was used.
         """
-        by_time, hs, kept = _seen(self._cache)
+        by_time, hs, kept = seen(self._cache)
         w_x, w_h = self._weights()
         steps, n, _ = by_time.shape
         size, dtype = self.hidden_size, hs.dtype
         if d_output is None and d_state is None:
             raise ValueError("backward needs a gradient: of output, of the last state, or both")
         if d_output is not None:
-            _fits(d_output, (n, steps, size))
+            fits(d_output, (n, steps, size))
         d_last = self._states(d_state, (1, n, size), "the gradient of the state", dtype)
         d_now = tuple(each[0] for each in d_last)
         dax = np.empty((steps, n, len(w_x)), dtype)

@@ -5,7 +5,8 @@ Source: He, Zhang, Ren and Sun, *Deep Residual Learning for Image Recognition* (
 
 import numpy as np
 
-from dlcourse.scratch.layers import Layer, Sequential, _fits, _seen
+from dlcourse.scratch.given import fits, seen
+from dlcourse.scratch.layers import Layer, Sequential
 
 
 class Residual(Sequential):
@@ -32,4 +33,4 @@ class Residual(Sequential):
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         r""":math:`dx = dy + J_f^\top dy`: one way back is through the layers, the other is free."""
-        return _fits(dy, _seen(self._shape)) + super().backward(dy)
+        return fits(dy, seen(self._shape)) + super().backward(dy)

@@ -6,6 +6,8 @@ that was interrupted goes on where it was. ``lr`` is the highest rate, :math:`\e
 
 import math
 
+from dlcourse.scratch.given import at_least_zero
+
 
 def warmup_cosine(step: int, *, lr: float, warmup: int, total: int, final: float = 0.0) -> float:
     r"""Up in a straight line for ``warmup`` steps, then down along half a cosine to ``final``.
@@ -19,7 +21,7 @@ def warmup_cosine(step: int, *, lr: float, warmup: int, total: int, final: float
     Loshchilov and Hutter, *SGDR* (ICLR 2017), equation 5, for the cosine.
     """
     _check_step(step)
-    _check_rate("lr", lr)
+    at_least_zero("lr", lr)
     if not 0 <= warmup < total or warmup != int(warmup):
         raise ValueError(
             f"warmup must be a whole number from 0 and below total: {warmup} and {total}"
@@ -38,7 +40,7 @@ def step_decay(step: int, *, lr: float, every: int, factor: float = 0.1) -> floa
     :math:`\eta f^{\lfloor t / E \rfloor}`, as torch's ``StepLR``.
     """
     _check_step(step)
-    _check_rate("lr", lr)
+    at_least_zero("lr", lr)
     if not 1 <= every < math.inf or every != int(every):
         raise ValueError(f"every must be a whole number of steps from 1, not {every}")
     if not 0 < factor <= 1:
@@ -49,8 +51,3 @@ def step_decay(step: int, *, lr: float, every: int, factor: float = 0.1) -> floa
 def _check_step(step: int) -> None:
     if not 0 <= step < math.inf or step != int(step):
         raise ValueError(f"steps are whole numbers from 0, not {step}")
-
-
-def _check_rate(name: str, value: float) -> None:
-    if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"{name} must be a finite number of at least 0, not {value}")

@@ -102,6 +102,18 @@ def test_a_shift_that_is_no_whole_number_is_refused(most):
         random_shift(IMAGE, most, rng=np.random.default_rng(0))
 
 
+def test_what_is_no_generator_and_no_images_is_refused():
+    with pytest.raises(ValueError, match="rng must be a numpy Generator, not a NoneType"):
+        random_shift(IMAGE, 1, rng=None)
+    with pytest.raises(ValueError, match=r"images must be \(N, H, W\), not \(\)"):
+        random_shift(np.array(1.0), 1, rng=np.random.default_rng(0))
+
+
+def test_a_move_too_long_for_int64_leaves_nothing():
+    far = np.full((1, 2), 2**64 - 1, dtype=np.uint64)
+    assert not shift(IMAGE, far).any()
+
+
 def test_a_list_of_images_is_refused():
     with pytest.raises(ValueError, match="list"):
         random_shift(IMAGE.tolist(), 1, rng=np.random.default_rng(0))

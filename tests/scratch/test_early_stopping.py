@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from dlcourse.scratch.early_stopping import EarlyStopping
 from dlcourse.scratch.layers import Linear, ReLU, Sequential
+from dlcourse.scratch.norm import BatchNorm1d
 
 
 def watch(losses, patience):
@@ -79,17 +80,50 @@ def test_the_best_parameters_come_back_and_not_those_of_the_end():
         assert param is arrays[name], "an optimizer holds these arrays"
 
 
+def test_running_statistics_come_back_with_the_parameters_that_go_with_them():
+    rng = np.random.default_rng(0)
+    net = Sequential(Linear(2, 3, rng=rng), BatchNorm1d(3))
+    stopper, x = EarlyStopping(2), rng.normal(size=(8, 2))
+    net.forward(x)
+    net.eval()
+    best = net.forward(x)
+    stopper.update(0.1, net)
+    net.train()
+    net.forward(x + 10)
+    net.eval()
+    assert not np.allclose(net.forward(x), best)
+    stopper.restore(net)
+    np.testing.assert_array_equal(net.forward(x), best)
+
+
+def test_a_new_best_without_a_network_leaves_none_to_restore():
+    net, stopper = Sequential(Linear(2, 3, rng=np.random.default_rng(0))), EarlyStopping(2)
+    stopper.update(0.5, net)
+    stopper.update(0.4)
+    with pytest.raises(ValueError, match="no network was given with the best epoch"):
+        stopper.restore(net)
+
+
 @pytest.mark.parametrize("patience", [0, -1, 1.5, True, None, "2", np.nan])
 def test_a_patience_below_one_epoch_is_refused(patience):
     with pytest.raises(ValueError, match="patience"):
         EarlyStopping(patience)
 
 
-@pytest.mark.parametrize("value", [[0.5], np.array([0.5]), None, "0.5", True, np.bool_(True)])
+@pytest.mark.parametrize(
+    "value", [[0.5], np.array([0.5]), None, "0.5", True, np.bool_(True), 1j, {}, b"1"]
+)
 def test_what_is_no_number_is_refused(value):
     stopper = EarlyStopping(2)
     with pytest.raises(ValueError, match="one number"):
         stopper.update(value)
+    assert stopper.epochs == 0
+
+
+def test_what_is_no_network_is_refused_before_anything_is_noted():
+    stopper = EarlyStopping(2)
+    with pytest.raises(ValueError, match="net must be a layer, not a str"):
+        stopper.update(0.5, "net")
     assert stopper.epochs == 0
 
 
