@@ -417,7 +417,7 @@ def shuffled_first(x, labels, order, test):
 def sample_by_sample(x, labels, order, test):
     if len(order) != len(x) or len(labels) != len(x) or {int(i) for i in order} != {*range(len(x))}:
         raise ValueError
-    parts = [], [], [], []
+    parts: tuple = [], [], [], []
     for place, i in enumerate(order):
         to = 2 if place < test else 0
         parts[to].append(x[i])
