@@ -32,7 +32,7 @@ from dlcourse.scratch.optim import Adam
 
 SIZES = {50: 10, 500: 5, 4000: 3}  # training images: how many seeds
 PARTS = (4000, 300, 700)  # train, validation, test
-BATCH, HIDDEN, STEPS = 25, 64, 1600
+BATCH, HIDDEN, STEPS = 25, 64, 1000
 DRAWS = 2000  # of the bootstrap
 REMOVED = 20  # pixels that an explanation may take away
 Predict = Callable[[np.ndarray], np.ndarray]  # images (N, 28, 28) -> digits (N,)
@@ -167,7 +167,7 @@ def train_network(
 
 def steps_for(size: int) -> int:
     """How long a network trains on ``size`` images: longer on more, but fewer passes."""
-    return {50: STEPS // 8, 500: STEPS * 3 // 8}.get(size, STEPS)
+    return {50: STEPS // 5, 500: STEPS * 3 // 5}.get(size, STEPS)
 
 
 def _network(make, shape, data, train, lr, seed, order=slice(None)) -> tuple[Sequential, Predict]:
