@@ -370,6 +370,7 @@ def _(rng):
     yield Case((x, labels, np.array([4, 3, 2, 1, 0]), 1), "one to test with", both)
     yield Case((x, labels, np.array([1, 4, 0, 2, 3]), 4), "one to train with", both)
     yield Case((x, labels, np.array([2, 0, 2, 1, 4]), 2), "an index twice", ("refuses",))
+    yield Case((x, labels, np.array([1, 1, 1, 3, 4]), 2), "an index three times", ("refuses",))
     yield Case((x, labels, np.array([2, 0, 3, 1]), 2), "an index missing", ("refuses",))
     yield Case((x, labels, np.array([1, 2, 3, 4, 5]), 2), "counted from 1", ("refuses",))
     yield Case((x, labels, np.array([0, 1, 2, 3, -1]), 2), "a negative index", ("refuses",))
@@ -563,6 +564,17 @@ def only_the_length(x, labels, order, test):
 
 
 @train_test_split.mistake(
+    "Different orders can have the same sum, and some of them name a sample twice.",
+    loses=("refuses",),
+)
+def only_the_sum(x, labels, order, test):
+    if len(labels) != len(x) or len(order) != len(x) or order.sum() != np.arange(len(x)).sum():
+        raise ValueError
+    held, train = order[:test], order[test:]
+    return x[train], labels[train], x[held], labels[held]
+
+
+@train_test_split.mistake(
     "The order is looked at well. But count the labels: is there one for each sample?",
     loses=("refuses",),
 )
@@ -594,6 +606,7 @@ def _(rng):
     yield Case((np.array([0, 2, 2]), np.array([0, 2, 0]), 4), "classes that never come")
     yield Case((np.array([1, 1, 1]), np.array([0, 0, 0]), 2), "nothing right")
     yield Case((np.array([3]), np.array([1]), 5), "one sample")
+    yield Case((np.ones(300, dtype=int), np.ones(300, dtype=int), 2), "300 samples of one class")
     yield Case((np.array([0, 1, 1, 1, 1]), np.array([0, 0, 1, 1, 1]), 2), "a frequent class")
     while True:
         k = int(rng.integers(2, 6))
@@ -686,6 +699,15 @@ def counts_as_floats(labels, predicted, classes):
 
 
 @confusion_and_accuracy.mistake(
+    "A byte counts to 255, and then begins again at 0.", loses=("confusion",)
+)
+def counts_in_bytes(labels, predicted, classes):
+    confusion = np.zeros((classes, classes), dtype=np.uint8)
+    np.add.at(confusion, (labels, predicted), 1)
+    return confusion, np.mean(labels == predicted)
+
+
+@confusion_and_accuracy.mistake(
     "The right ones count too. What stands on the diagonal?", loses=("confusion",)
 )
 def errors_only(labels, predicted, classes):
@@ -768,13 +790,20 @@ def _(rng):
     x = np.array([[0.0, 2], [6, 3], [1, 2], [7, 1], [6, 9], [7, 9], [8, 0], [5, 9]])
     labels = np.array([1, 0, 1, 0, 1, 1, 0, 1])
     yield Case((x, labels, train, 1), "ink that speaks for class 0")
+    x = np.array([[2.0, 1], [2, 1], [2, 1], [8, 0], [2, 0], [8, 1]])
+    labels = np.array([0, 0, 0, 1, 0, 1])
+    few = np.array([True, True, True, True, False, False])
+    yield Case((x, labels, few, 1), "three to one")
+    x = np.array([[2.0, 1, 0], [5, 1, 9], [3, 2, 0], [4, 1, 9], [3, 0, 1], [5, 9, 6]])
+    labels = np.array([0, 1, 0, 1, 0, 1])
+    yield Case((x, labels, few, 2), "the last pixel tells most")
     while True:
         n, d, k = int(rng.integers(10, 17)), int(rng.integers(8, 15)), int(rng.integers(2, 4))
         x = rng.normal(size=(n, d))
         labels = rng.permutation(np.arange(n) % 2)
         train = np.zeros(n, dtype=bool)
         for c in (0, 1):  # both classes on both sides
-            train[rng.permutation(np.flatnonzero(labels == c))[: n // 4 + 1]] = True
+            train[rng.permutation(np.flatnonzero(labels == c))[: n // 4 + c]] = True
         yield x, labels, train, k
 
 
@@ -900,6 +929,19 @@ def no_choice(x, labels, train, k):
 def sign_forgotten(x, labels, train, k):
     x_train, y_train = x[train], labels[train]
     gap = x_train[y_train == 1].mean(axis=0) - x_train[y_train == 0].mean(axis=0)
+    chosen = np.sort(np.argsort(-gap, kind="stable")[:k])
+    means = np.array([x_train[y_train == c][:, chosen].mean(axis=0) for c in (0, 1)])
+    distance = ((x[:, None, chosen] - means) ** 2).sum(axis=2)
+    return chosen, (distance.argmin(axis=1) == labels)[~train].mean()
+
+
+@mended_selection.mistake(
+    "The rows are right now. But you compare the classes' sums, and the larger class has more of "
+    "everything."
+)
+def sums_instead_of_means(x, labels, train, k):
+    x_train, y_train = x[train], labels[train]
+    gap = np.abs(x_train[y_train == 1].sum(axis=0) - x_train[y_train == 0].sum(axis=0))
     chosen = np.sort(np.argsort(-gap, kind="stable")[:k])
     means = np.array([x_train[y_train == c][:, chosen].mean(axis=0) for c in (0, 1)])
     distance = ((x[:, None, chosen] - means) ** 2).sum(axis=2)
