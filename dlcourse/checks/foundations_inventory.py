@@ -8,7 +8,7 @@ from dlcourse.checks.core.choice import Choice, Option
 rule_or_learned = Choice(
     "rule_or_learned",
     "A list of words",
-    "introduction-map",
+    "introduction-choose",
     "A spam filter is a list of 400 words with a number each. A mail's numbers are added up; "
     "above 0 it is spam. A program found the numbers, by making few errors on 10,000 sorted "
     "mails. What is this?",
@@ -39,7 +39,7 @@ rule_or_learned = Choice(
 one_in_forty = Choice(
     "one_in_forty",
     "One image in forty",
-    "introduction-compare",
+    "introduction-judge",
     "On 40 images that neither has seen, a logistic regression is right on 34 and a deep network "
     "on 35. What do you know now about which is better on images of this kind?",
     Option(
