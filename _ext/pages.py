@@ -26,7 +26,7 @@ def repository(root: Path) -> str:
 
 
 class SheetLinks(SphinxTransform):
-    """Under a sheet's title: Colab, the notebook itself, the chapter it belongs to."""
+    """Under a sheet's title: Colab, the notebook itself, the page it belongs to."""
 
     default_priority = 400
 
@@ -41,10 +41,11 @@ class SheetLinks(SphinxTransform):
             "", "Download the notebook", reftarget=f"/{docname}.ipynb", refdoc=docname
         )
         options = {"reftype": "doc", "refdomain": "std", "refexplicit": True, "refdoc": docname}
+        taught = Path(self.env.srcdir, "chapters", f"{slug}.md").exists()
         chapter = addnodes.pending_xref(
             "",
-            nodes.inline("", "Read the chapter"),
-            reftarget=f"/chapters/{slug}",
+            nodes.inline("", "Read the chapter" if taught else "Take it on this site"),
+            reftarget=f"/{'chapters' if taught else 'pages'}/{slug}",
             refwarn=True,
             **options,
         )

@@ -1,4 +1,7 @@
-"""A unit has one slug and five places; hyphens become underscores in module names only."""
+"""A unit has one slug and five places; hyphens become underscores in module names only.
+
+An inventory has a page where a unit has its chapter.
+"""
 
 import re
 from pathlib import Path
@@ -10,15 +13,19 @@ from dlcourse.checks.core import registry
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def in_the_toc() -> dict[str, list[str]]:
-    """Chapters of _toc.yml, each with the sheets under it."""
+def in_the_toc(folder: str) -> dict[str, list[str]]:
+    """Chapters of _toc.yml, or pages with sheets: each with the sheets under it."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
-    chapters = [chapter for part in toc["parts"] for chapter in part["chapters"]]
+    entries = [entry for part in toc["parts"] for entry in part["chapters"]]
     return {
-        chapter["file"].removeprefix("chapters/"): [s["file"] for s in chapter.get("sections", [])]
-        for chapter in chapters
-        if chapter["file"].startswith("chapters/")
+        entry["file"].removeprefix(f"{folder}/"): [s["file"] for s in entry.get("sections", [])]
+        for entry in entries
+        if entry["file"].startswith(f"{folder}/") and (folder == "chapters" or "sections" in entry)
     }
+
+
+UNITS, INVENTORIES = in_the_toc("chapters"), in_the_toc("pages")
+SHEETS = UNITS | INVENTORIES
 
 
 def stems(pattern: str) -> set[str]:
@@ -26,9 +33,9 @@ def stems(pattern: str) -> set[str]:
 
 
 def test_the_five_places_agree():
-    slugs = set(in_the_toc())
-    assert slugs, "no unit in _toc.yml"
-    assert stems("chapters/*.md") == slugs
+    slugs = set(SHEETS)
+    assert UNITS, "no unit in _toc.yml"
+    assert stems("chapters/*.md") == set(UNITS)
     assert stems("solutions/*.py") == slugs
     assert stems("exercises/*/*.ipynb") == slugs
     modules = stems("dlcourse/checks/*.py") - {"__init__"}
@@ -36,18 +43,17 @@ def test_the_five_places_agree():
     assert set(registry.units()) == slugs
 
 
-def test_a_sheet_lies_in_a_folder_of_its_name_and_under_its_chapter():
-    for slug, sheets in in_the_toc().items():
+def test_a_sheet_lies_in_a_folder_of_its_name_and_under_its_page():
+    for slug, sheets in SHEETS.items():
         assert sheets == [f"exercises/{slug}/{slug}"]
         assert [p.name for p in (ROOT / "exercises" / slug).glob("*.ipynb")] == [f"{slug}.ipynb"]
 
 
 def test_recorded_runs_and_recipes_bear_slugs():
-    slugs = set(in_the_toc())
-    assert stems("chapters/results/*.json") <= slugs
+    assert stems("chapters/results/*.json") <= set(UNITS)
 
 
 def test_a_slug_is_a_term_and_no_number():
-    for slug in in_the_toc():
+    for slug in SHEETS:
         assert re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", slug), slug
         assert not re.search(r"(^|-)\d+(-|$)", slug), slug

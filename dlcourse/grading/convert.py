@@ -9,12 +9,13 @@ import hashlib
 import os
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from dlcourse.checks.core import registry
+from dlcourse.checks.core.choice import Choice
 from dlcourse.grading.course import find_sheet, overwrite
 from dlcourse.grading.errors import CourseError, needs
 from dlcourse.grading.sheet import BEGIN, END, ROLES, Cell, grade_id, read, verify
@@ -44,7 +45,7 @@ def convert(slug: str, root: str | Path = ".", into: str | Path | None = None) -
 
 def build(source: str, file: str, unit: Any, requirement: str) -> nbformat.NotebookNode:
     """The notebook of a sheet's source; ``file`` is how messages call it."""
-    cells = read(source, file)
+    cells = [*read(source, file), *choices(unit)]
     verify(cells, file, unit)
     out: list[nbformat.NotebookNode] = []
     for position, cell in enumerate(cells):
@@ -65,6 +66,16 @@ def build(source: str, file: str, unit: Any, requirement: str) -> nbformat.Noteb
             "language_info": {"name": "python"},
         },
     )
+
+
+def choices(unit: Any) -> Iterator[Cell]:
+    """The cells of an inventory's questions: all that they hold stands in their description."""
+    for number, choice in enumerate(unit.exercises.values(), 1):
+        if isinstance(choice, Choice):
+            text = f"## {number}. {choice.title}\n{choice.statement()}"
+            yield Cell(0, True, text, "statement", choice.name)
+            yield Cell(0, False, f"{BEGIN}\n{choice.source()}{END}", "solution", choice.name)
+            yield Cell(0, False, f'check("{choice.name}", {choice.name})', "check", choice.name)
 
 
 # Writing ------------------------------------------------------------------------
@@ -177,7 +188,7 @@ def describe(exercise: Any, slug: str) -> str:
     return " · ".join(
         [
             exercise.kind,
-            f"{exercise.minutes} minutes",
+            _plural(exercise.minutes, "minute"),
             f"{_plural(exercise.points, 'point')}{split}",
             f"difficulty {stars(exercise.difficulty)}",
             *([f"without {', '.join(exercise.forbids)}"] if exercise.forbids else []),

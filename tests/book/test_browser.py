@@ -114,6 +114,38 @@ def test_a_recall_question_is_answered_from_the_keyboard(browser, address, toc):
     tab.context.close()
 
 
+def test_an_inventory_counts_by_unit_remembers_and_gives_nothing_away_before(browser, address):
+    tab = browser.new_context().new_page()
+    tab.goto(f"{address}pages/foundations-inventory.html")
+    questions = tab.locator("form.inventory fieldset")
+    folds, result = questions.locator("details"), tab.locator(".inventory-result [role=status]")
+    show = tab.get_by_role("button", name="Show my result")
+    assert questions.count() == 25 and not folds.first.is_visible()
+    show.click()
+    assert result.inner_text().startswith("Not answered yet: 1, 2, 3")
+    right = 0
+    for k, question in enumerate(questions.all()):  # by the keyboard: Space takes, arrows move
+        question.locator("input").nth(k % 4).focus()
+        tab.keyboard.press("Space")
+        right += question.get_attribute("data-right") == "ABCD"[k % 4]
+    show.click()
+    assert result.inner_text().startswith(f"{right} of 25 are right")
+    assert result.locator("tr").last.inner_text().split("\t")[1] == f"{right} of 25"
+    assert folds.first.is_visible() and not folds.first.locator(".why-A").is_visible()
+    assert result.locator("a").first.get_attribute("href") == "../chapters/introduction.html"
+    tab.reload()
+    assert result.locator("tr").last.inner_text().split("\t")[1] == f"{right} of 25"
+    tab.get_by_role("button", name="Forget my results").click()
+    tab.reload()
+    assert not result.locator("tr").count()
+    tab.context.close()
+    still = browser.new_context(java_script_enabled=False).new_page()
+    still.goto(f"{address}pages/foundations-inventory.html")
+    assert still.locator("form.inventory summary").first.is_visible()
+    assert not still.locator(".inventory-result").is_visible()
+    still.context.close()
+
+
 def test_search_finds_a_term_without_a_server_of_its_own(browser, address):
     tab = browser.new_context().new_page()
     complaints = watched(tab, address)

@@ -60,7 +60,7 @@ def test_a_check_is_quick(exercise):
     assert all(entries(a) < 1e5 for case in exercise.draw(0) for a in case.args)
 
 
-@pytest.mark.parametrize("slug", registry.units())
+@pytest.mark.parametrize("slug", [s for s in registry.units() if not s.endswith("-inventory")])
 def test_a_sheet_mixes_kinds_and_has_a_written_question(slug):
     unit = registry.unit(slug)
     assert len(unit.exercises) >= 3

@@ -51,8 +51,9 @@ def check(name: str, answer: Any) -> Points | None:
     """Check an answer to the exercise called ``name``.
 
     In a learner's notebook: says that it is right, or raises :class:`CheckFailed` with what is
-    wrong and why. Where nbgrader grades, the value is the points earned, its form of partial
-    credit. Nothing that the answer prints or warns gets out: nbgrader takes all points for stderr.
+    wrong and why; of a silent exercise only that its answer is noted. Where nbgrader grades, the
+    value is the points earned, its form of partial credit. Nothing that the answer prints or warns
+    gets out: nbgrader takes all points for stderr.
     """
     exercise = registry.find(name)
     try:
@@ -65,6 +66,9 @@ def check(name: str, answer: Any) -> Points | None:
         ) from error
     if os.environ.get("NBGRADER_EXECUTION") == "autograde":
         return Points(verdict)
+    if exercise.silent and (verdict.right or verdict.known):
+        print(f"{name}: noted. It is judged when the sheet is graded.")
+        return None
     shown = _show(verdict)
     if not verdict.right:
         raise CheckFailed(verdict, shown) from None

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-Kind = Literal["write", "mend", "predict", "derive", "design"]
+Kind = Literal["write", "mend", "predict", "derive", "design", "choose"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class Exercise:
     tolerance: float = 1e-10  # relative to the largest entry of the right answer's part
     rounding: float = 1e-4  # how far from a known mistake an answer is still recognised as it
     n: int = 12  # cases a check draws
+    silent: bool = False  # a learner's check only notes the answer, for use before and after
     slug: str = ""  # the unit, filled in by the registry
     mistakes: dict[str, Mistake] = field(default_factory=dict, repr=False)
     alternatives: dict[str, Callable] = field(default_factory=dict, repr=False)
