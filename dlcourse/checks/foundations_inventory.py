@@ -134,8 +134,8 @@ restless_perceptron = Choice(
     "in an epoch still goes up and down. What is the most likely reason?",
     Option(
         "The learning rate is too large.",
-        "From weights of 0, the rate of a perceptron scales all weights alike and changes no "
-        "decision.",
+        "A perceptron that began at weights of 0 would decide the same at every rate, which scales "
+        "all its weights alike.",
         "every_unrest_is_the_rate",
     ),
     Option(
@@ -218,8 +218,8 @@ what_approximation_promises = Choice(
         "what_exists_is_found",
     ),
     Option(
-        "With enough units some weights would fit; of whether these suffice and whether training "
-        "finds them it says nothing.",
+        "With enough units some weights would fit; whether 1,000 are enough, and whether training "
+        "finds such weights, it doesn't say.",
         "It is about what networks can express, for a number of units that it doesn't name.",
     ),
     Option(
@@ -514,8 +514,8 @@ loss_times_thousand = Choice(
     "loss_times_thousand",
     "A thousand times the loss",
     "optimization-rules",
-    "You multiply a loss by 1,000 and change nothing else. What happens to a single step of "
-    "gradient descent, and to one of Adam? (Leave Adam's tiny $\\epsilon$ out of account.)",
+    "You multiply a loss by 1,000 from the first step on, and change nothing else. How long are a "
+    "step of gradient descent and one of Adam now? (Leave Adam's tiny $\\epsilon$ out of account.)",
     Option(
         "Descent's becomes 1,000 times as long, Adam's stays.",
         "Adam divides by the gradient's own size, so that a common factor cancels.",

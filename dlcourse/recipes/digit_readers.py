@@ -140,7 +140,7 @@ def train_network(
         batch = batches.pop()
         scores = net.forward(x[batch])  # 1. predict
         losses.append(criterion.forward(scores, labels[batch]))  # 2. measure the loss
-        net.zero_grad()
+        net.zero_grad()  # forget the last step's gradient
         net.backward(criterion.backward().astype(np.float32))  # 3. ask every weight: which way?
         optimizer.lr = lr * (1 - step / steps)  # the steps get shorter
         optimizer.step()  # 4. move every weight a little
