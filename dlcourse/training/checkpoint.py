@@ -5,6 +5,7 @@ and brought to disk, then renamed, so that a run that is killed at any moment le
 """
 
 import os
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,9 @@ def read(path: str | os.PathLike) -> dict:
     Nothing in the file is run: torch's unpickler for weights alone takes no other classes.
     """
     try:
+        with zipfile.ZipFile(path) as archive:
+            if damaged := archive.testzip():  # torch itself compares no checksum
+                raise zipfile.BadZipFile(f"the checksum of {damaged} is wrong")
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise CheckpointError(f"there is no checkpoint {path}") from None
@@ -96,7 +100,7 @@ def check(theirs: dict, ours: dict) -> None:
     It compares what can differ between runs: model, optimizer, scheduler, scaler, average, ranks.
     """
     if theirs.keys() != ours.keys():
-        raise CheckpointError(f"no checkpoint of a trainer: {_first(theirs, ours)} differs")
+        raise CheckpointError(f"no checkpoint of a trainer: {_odd(theirs, ours)!r} is there once")
     if theirs["kinds"] != ours["kinds"]:
         raise CheckpointError(
             f"the checkpoint is of {theirs['kinds']}, and this run of {ours['kinds']}"
@@ -106,9 +110,8 @@ def check(theirs: dict, ours: dict) -> None:
     _check_optimizer(theirs["optimizer"], ours["optimizer"])
     for name in ("scheduler", "scaler", "progress"):
         if theirs[name].keys() != ours[name].keys():
-            raise CheckpointError(
-                f"the checkpoint's {name} is another: {_first(theirs[name], ours[name])} differs"
-            )
+            key = _odd(theirs[name], ours[name])
+            raise CheckpointError(f"the checkpoint's {name} is another: {key!r} is there once")
     if len(theirs["random"]) != len(ours["random"]):
         raise CheckpointError(
             f"the checkpoint is of {len(theirs['random'])} ranks, and this run has "
@@ -149,6 +152,11 @@ def _settings(state: dict) -> list[str]:
 
 def _shape(value: Any) -> str:
     return f"{tuple(value.shape)} {value.dtype}" if isinstance(value, Tensor) else str(type(value))
+
+
+def _odd(a: dict, b: dict) -> Any:
+    """A key of one of two dicts that have different keys."""
+    return next(key for key in [*a, *b] if key not in a or key not in b)
 
 
 def _first(a: dict, b: dict) -> Any:

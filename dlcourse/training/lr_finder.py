@@ -46,8 +46,8 @@ def lr_range_test(
 
     Step i of n has the rate :math:`\eta_0 (\eta_1 / \eta_0)^{i / (n - 1)}`. Losses are averaged
     with the weight ``smoothing`` on the past. It stops early where the loss isn't finite, or above
-    four times its lowest. Afterwards model, optimizer, schedule, scaler, averages and random states are
-    what they were, bit for bit. Raises ValueError for no batch and for settings out of range.
+    four times its lowest. Afterwards model, optimizer, schedule, scaler, averages and random states
+    are what they were, bit for bit. Raises ValueError for no batch and for settings out of range.
 
     Sources: Smith, *Cyclical Learning Rates for Training Neural Networks* (WACV 2017), section 3.3,
     whose rates grow by addition; the factor and the smoothing are customary.

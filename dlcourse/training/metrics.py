@@ -29,7 +29,7 @@ class Console:
 
     def start(self, rows: int, step: int) -> None:
         if step:
-            self.console.print(f"going on after step {step}")
+            self.console.print(f"going on after step {step:,}", highlight=False)
 
     def log(self, row: dict) -> None:
         said = [f"epoch [bold]{row['epoch']}[/]", f"step {row['step']:,}"]

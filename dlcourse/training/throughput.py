@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from dlcourse.training.devices import peak_flops
@@ -22,7 +23,8 @@ def model_flops(model: nn.Module, x: Tensor) -> int:
     """
     twin = copy.deepcopy(model)
     with torch.random.fork_rng([x.device] if x.device.type == "cuda" else []):
-        with FlopCounterMode(display=False) as counter:
+        # attention as plain matrix products: its fused kernels on the CPU aren't counted
+        with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
             twin(x).sum().backward()
     return counter.get_total_flops()
 

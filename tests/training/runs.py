@@ -4,8 +4,10 @@ import multiprocessing
 import os
 import random
 import signal
+import sys
 import threading
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -96,14 +98,8 @@ def run(folder, *, amp_dtype=None, workers=0, kill=None, world=1, rank=0, port=0
     ``kill`` says where SIGKILL comes: ("write", k) halfway through the k-th checkpoint, ("replace",
     k) just before it gets its name, ("update", k) within the k-th step, ("seconds", s) after s.
     """
-    os.setpgid(0, 0)  # so that its workers can be ended with it
-    if world > 1:
-        os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world)}
-        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    torch.set_num_threads(1)
-    multiprocessing.set_start_method("fork", force=True)  # this script has no name to import
     _arm(kill)
-    with distributed.session() as ranks:
+    with joined(rank, world, port) as ranks:
         seed_everything(ranks.rank)
         trainer = make_trainer(
             ranks.rank,
@@ -122,6 +118,100 @@ def run(folder, *, amp_dtype=None, workers=0, kill=None, world=1, rank=0, port=0
         validation = Loader(make_data(50), 8, shuffle=False)
         fit(trainer, loader, EPOCHS, validation=validation, scores={"accuracy": accuracy})
         checkpoint.write(trainer.state(), folder / f"final-{ranks.rank}.pt")
+
+
+@contextmanager
+def joined(rank, world, port):
+    """The session of a process, started as torchrun would start it if there are several."""
+    os.setpgid(0, 0)  # so that its workers can be ended with it
+    torch.set_num_threads(1)
+    multiprocessing.set_start_method("fork", force=True)  # this script has no name to import
+    if world > 1:
+        os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world)}
+        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    with distributed.session() as ranks:
+        yield ranks
+
+
+# What is trained the same on one rank and on several ----------------------------------------
+
+SIZES = [64, 70, 51]  # whole windows; a ragged tail; a tail with one sample more on rank 0
+
+
+def padded(n):
+    x, y = make_data(n, torch.float64).tensors
+    y[::3] = -100
+    y[:9] = -100
+    return TensorDataset(x, y)
+
+
+def shared(folder, *, world=1, rank=0, port=0):
+    """Everything whose result doesn't depend on the number of ranks, written to ``RANK.pt``."""
+    with joined(rank, world, port) as ranks:
+        results = {}
+        for n in SIZES:
+            for name, data in [("plain", make_data(n, torch.float64)), ("padded", padded(n))]:
+                trainer = make_trainer(
+                    ranks.rank if name == "padded" else 0,  # rank 0's weights count
+                    dtype=torch.float64,
+                    accumulation_steps=2,
+                    max_grad_norm=0.5,
+                    ema_decay=0.5,
+                    count=lambda y: (y != -100).sum(),
+                )
+                loader = Loader(data, 8 // world)
+                losses = [trainer.train_epoch(loader) for _ in range(3)]
+                scores = {"accuracy": lambda out, y: accuracy(out[y != -100], y[y != -100])}
+                validation = Loader(data, 4, shuffle=False)
+                results[f"{name} {n}"] = {
+                    "weights": dict(trainer.model.state_dict()),
+                    "losses": losses,
+                    "norm": trainer.gradient_norm(),
+                    "evaluation": trainer.evaluate(validation, scores),
+                    "steps": trainer.progress.step,
+                }
+        checkpoint.write(results, folder / f"{ranks.rank}.pt")
+
+
+def uneven(folder, *, world, rank, port):
+    """Loaders of different lengths, an odd folder, and the sums and gathers of a session."""
+    with joined(rank, world, port) as ranks:
+        assert ranks.is_main == (rank == 0) and ranks.world == world
+        assert ranks.all_reduce(torch.tensor(rank + 1.0)) == 3
+        assert ranks.gather({"rank": rank}) == [{"rank": 0}, {"rank": 1}]
+        ranks.barrier()
+        said = []
+        for loader in ([make_data(8).tensors] * (1 + rank), Loader(make_data(9), 4, shuffle=False)):
+            try:
+                make_trainer().train_epoch(loader)
+            except ValueError as error:
+                said.append(str(error))
+        own = Checkpoints(folder / str(rank))
+        if rank == 0:
+            own.save({}, 5)
+        try:
+            make_trainer(checkpoints=own).resume()
+        except ValueError as error:
+            said.append(str(error))
+        (folder / f"said-{rank}").write_text("\n".join(said))
+
+
+def failing(folder, *, world, rank, port):
+    """Rank 1 meets an error in its 4th step; what each says goes to a file."""
+    sys.stderr = (folder / f"stderr-{rank}").open("w")
+    with joined(rank, world, port) as ranks:
+        trainer = make_trainer(checkpoints=Checkpoints(folder), save_every=1)
+        real, calls = trainer.loss_fn, 0
+
+        def loss_fn(out, y):
+            nonlocal calls
+            calls += 1
+            if ranks.rank == 1 and calls == 4:
+                raise ValueError("a bad sample")
+            return real(out, y)
+
+        trainer.loss_fn = loss_fn
+        trainer.train_epoch(Loader(make_data(80), 4))
 
 
 def _arm(kill):
