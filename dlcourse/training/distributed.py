@@ -82,7 +82,10 @@ def session(timeout: timedelta = timedelta(minutes=10)) -> Iterator[Ranks]:
         torch.cuda.set_device(device)
     elif device.type == "mps":
         device = torch.device("cpu")  # neither NCCL nor gloo knows Apple's GPU
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timeout)
+    if device.type == "cuda":
+        dist.init_process_group("nccl", timeout=timeout, device_id=device)
+    else:
+        dist.init_process_group("gloo", timeout=timeout)
     ranks = current(device)
     try:
         yield ranks

@@ -55,8 +55,8 @@ class Stepper:
         self.scaler = torch.GradScaler(self.device.type, enabled=self.amp_dtype is torch.float16)
         self.average = None
         if self.ema_decay is not None:
-            average = get_ema_multi_avg_fn(self.ema_decay)
-            self.average = AveragedModel(self.model, multi_avg_fn=average)
+            self._blend = get_ema_multi_avg_fn(self.ema_decay)
+            self.average = AveragedModel(self.model)
         if self.compile:
             self.model.compile()
         self.wide = torch.float32 if self.device.type == "mps" else torch.float64  # for sums
@@ -103,8 +103,21 @@ class Stepper:
             if self.scheduler:
                 self.scheduler.step()
             if self.average:
-                self.average.update_parameters(self.model)
+                self._average(self.average)
         return sum(losses[1:], losses[0]), self._updated
+
+    @torch.no_grad()
+    def _average(self, average: AveragedModel) -> None:
+        """What ``average.update_parameters`` does, which would wait for the GPU at every step."""
+        ours: list[Tensor] = [*average.module.parameters()]
+        theirs: list[Tensor] = [*self.model.parameters()]
+        if average.n_averaged:  # on the CPU
+            self._blend(ours, theirs, 0)
+        else:
+            torch._foreach_copy_(ours, theirs)
+        for ours_, theirs_ in zip(average.module.buffers(), self.model.buffers(), strict=True):
+            ours_.copy_(theirs_)
+        average.n_averaged += 1
 
     def gradient_norm(self) -> Tensor:
         """Length of the last step's gradient over all parameters, before clipping; a 0-d tensor."""

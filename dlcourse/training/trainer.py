@@ -28,9 +28,9 @@ Scores = Mapping[str, Callable[[Tensor, Tensor], Tensor]]
 
 @dataclass(eq=False)
 class Trainer(Stepper):
-    """Trains ``model`` as :class:`Stepper` says, epoch by epoch; the loop over epochs is yours.
+    """Trains ``model`` epoch by epoch; the loop is yours, or :func:`dlcourse.training.fit.fit`'s.
 
-    (Or that of :func:`dlcourse.training.fit.fit`.) Started by torchrun, make it inside
+    A step is as :class:`~dlcourse.training.step.Stepper` says. Started by torchrun, make it inside
     :func:`dlcourse.training.distributed.session`; every rank calls the same methods. A run saved
     at any step resumes bit for bit, on the same kind of device with deterministic kernels. On more
     than two ranks torch may add up in another order in the first step after a resume.

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from torch import nn
+from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 from torch.utils.data import Dataset, TensorDataset
 
 from dlcourse.training import checkpoint, distributed
@@ -180,6 +181,12 @@ def uneven(folder, *, world, rank, port):
         assert ranks.all_reduce(torch.tensor(rank + 1.0)) == 3
         assert ranks.gather({"rank": rank}) == [{"rank": 0}, {"rank": 1}]
         ranks.barrier()
+        trainer, calls = make_trainer(), []
+        trainer._parallel.register_comm_hook(
+            None, lambda state, bucket: (calls.append(bucket), allreduce_hook(None, bucket))[1]
+        )
+        trainer.update([make_data(8).tensors] * 4)
+        assert len(calls) == 1  # gradients cross the wire once a step, not once a micro-batch
         said = []
         for loader in ([make_data(8).tensors] * (1 + rank), Loader(make_data(9), 4, shuffle=False)):
             try:

@@ -51,7 +51,7 @@ def test_two_ranks_give_the_weights_of_one_process_on_the_joined_batch(launch, s
         close(one[name], first[name], name)
 
 
-def test_what_would_make_ranks_wait_for_ever_is_refused_on_each(launch, tmp_path):
+def test_ranks_meet_once_a_step_and_refuse_what_would_make_them_wait_for_ever(launch, tmp_path):
     assert launch("uneven", tmp_path) == [0, 0]
     for rank in (0, 1):
         said = (tmp_path / f"said-{rank}").read_text().splitlines()

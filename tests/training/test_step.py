@@ -1,12 +1,14 @@
 import pytest
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from dlcourse.training.trainer import Trainer
 from tests.training.runs import (
     DTYPES,
     assert_equal,
+    assert_same,
     make_data,
     make_model,
     make_trainer,
@@ -48,11 +50,18 @@ def test_padding_is_left_out_of_accumulation(padded):
     assert all(p.isfinite().all() for p in parameters(small))
 
 
-def test_a_count_that_stays_on_the_device_gives_the_same(monkeypatch):
+def masked_mean(out, y):
+    """Divides by 0 where nothing counts: 0 times infinity, on the way back, is NaN."""
+    counts = (y != -100).to(out.dtype)
+    return (out[:, 0].square() * counts).sum() / counts.sum()
+
+
+@pytest.mark.parametrize("loss_fn", [nn.functional.cross_entropy, masked_mean])
+def test_a_count_that_stays_on_the_device_gives_the_same(monkeypatch, loss_fn):
     """On a GPU nobody asks whether a micro-batch is empty; here the path is forced."""
     x, y = make_data(32, torch.float64).tensors
     y[:13] = -100
-    options = dict(dtype=torch.float64, sgd=True, accumulation_steps=4, **PADDED)
+    options = dict(dtype=torch.float64, sgd=True, accumulation_steps=4, loss_fn=loss_fn, **PADDED)
     asked, unasked = make_trainer(**options), make_trainer(**options)
     monkeypatch.setattr(unasked, "counted", lambda y: unasked.count(y))
     batches = list(zip(x.split(8), y.split(8), strict=True))
@@ -145,6 +154,19 @@ def test_the_average_is_exponential_and_follows_every_step():
         )
     for p, q in zip(trainer.average.module.parameters(), mean, strict=True):
         torch.testing.assert_close(p, q)
+
+
+def test_the_average_is_what_torchs_own_update_makes():
+    """Buffers are copied as they are; torch's update would wait for a GPU every step."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    trainer = Trainer(model, optimizer, nn.functional.cross_entropy, ema_decay=0.75)
+    oracle = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.75))
+    for batch in DataLoader(make_data(40), batch_size=8):
+        trainer.update([batch])
+        oracle.update_parameters(model)
+        assert_same(dict(oracle.state_dict()), dict(trainer.average.state_dict()))
 
 
 def test_a_compiled_model_trains_to_the_same_weights_and_keeps_its_names(monkeypatch):
