@@ -69,19 +69,19 @@ class Trainer(Stepper):
         p, size = self.progress, 0
         self._begin_epoch(loader)
         self.model.train()
-        batches, started, seen = iter(loader), time.perf_counter(), 0
+        batches, started, seen, done = iter(loader), time.perf_counter(), 0, 0
         with errors.explaining(lambda: (p.step + 1, size, self._last_checkpoint())):
             while window := list(islice(batches, self.accumulation_steps)):
                 size = len(window[0][1])
                 rate = float(self.optimizer.param_groups[0]["lr"])
                 loss, updated = self.update(window)
                 self._pending.append((p.step + 1, loss, rate))
-                p.step += updated
+                p.step, done = p.step + updated, done + updated
                 p.batch += len(window)
                 seen += sum(len(y) for _, y in window)
                 if updated and p.step % self.log_every == 0:
-                    self._log_steps(seen, time.perf_counter() - started)
-                    started, seen = time.perf_counter(), 0
+                    self._log_steps(seen / done, (time.perf_counter() - started) / done)
+                    started, seen, done = time.perf_counter(), 0, 0
                 if updated and self.save_every and p.step % self.save_every == 0:
                     self.save()
             self._look()
@@ -230,8 +230,8 @@ class Trainer(Stepper):
         p.loss_sum, p.loss_steps = p.loss_sum + sum(values), p.loss_steps + len(values)
         p.recent += values
 
-    def _log_steps(self, seen: int, seconds: float) -> None:
-        """Log a row about the steps since the last one, which took ``seconds`` on this machine."""
+    def _log_steps(self, seen: float, seconds: float) -> None:
+        """Log a row; a step had ``seen`` samples on this rank, of late, and took ``seconds``."""
         self._look()
         p = self.progress
         row: dict[str, Any] = {"epoch": p.epoch + 1, "step": p.step}
@@ -240,8 +240,7 @@ class Trainer(Stepper):
         row |= {"samples_per_second": seen * self.ranks.world / seconds}
         row |= {"peak_memory": peak_memory(self.device)}
         if self.total_steps:
-            steps = min(self.log_every, p.step)
-            row["seconds_left"] = (self.total_steps - p.step) * seconds / steps
+            row["seconds_left"] = (self.total_steps - p.step) * seconds
         p.recent = []
         self.log(row)
 

@@ -38,9 +38,11 @@ def make_model(dropout=0.0, dtype=torch.float32):
     )
 
 
-def make_trainer(seed=0, *, dropout=0.0, lr=0.05, dtype=torch.float32, sgd=False, **options):
+def make_trainer(
+    seed=0, *, dropout=0.0, lr=0.05, dtype=torch.float32, sgd=False, device="cpu", **options
+):
     torch.manual_seed(seed)
-    model = make_model(dropout, dtype)
+    model = make_model(dropout, dtype).to(device)
     optimizer = (torch.optim.SGD if sgd else torch.optim.AdamW)(model.parameters(), lr=lr)
     scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.1, total_iters=50)
     loss_fn = options.pop("loss_fn", nn.functional.cross_entropy)

@@ -77,6 +77,26 @@ def test_a_run_saved_within_an_epoch_resumes_bit_for_bit(tmp_path, on_device):
         assert_same(straight.state(), resumed.state())
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("amp_dtype", DTYPES, ids=str)
+def test_a_run_on_a_gpu_resumes_bit_for_bit_and_goes_on_on_a_cpu(tmp_path, amp_dtype):
+    options = dict(dropout=0.5, accumulation_steps=2, ema_decay=0.9, amp_dtype=amp_dtype)
+    straight = make_trainer(**options, device="cuda")
+    for epoch in range(3):
+        straight.train_epoch(Loader(make_data(100), 8))
+        if epoch == 0:
+            straight.save(tmp_path / "c.pt")
+    resumed = make_trainer(seed=99, **options, device="cuda")
+    resumed.load(tmp_path / "c.pt")
+    while resumed.progress.epoch < 3:
+        resumed.train_epoch(Loader(make_data(100), 8))
+    assert_same(straight.state(), resumed.state())
+    on_cpu = make_trainer(**options)
+    on_cpu.load(tmp_path / "c.pt")
+    on_cpu.train_epoch(Loader(make_data(100), 8))
+
+
 def test_resume_takes_the_newest_and_says_whether_there_is_one(tmp_path):
     trainer = make_trainer(checkpoints=Checkpoints(tmp_path))
     assert not trainer.resume()
@@ -165,6 +185,8 @@ def test_rows_hold_the_mean_of_the_losses_since_the_last_row():
         assert row["loss"] == pytest.approx(mean)
         assert row["samples_per_second"] > 0 and row["seconds_left"] >= 0
         assert row["grad_norm"] > 0 and row["peak_memory"] > 0
+    left = [row["seconds_left"] * row["samples_per_second"] for row in rows.rows]
+    assert left == pytest.approx([8 * 8, 6 * 8, 4 * 8, 2 * 8, 0])  # in samples, 8 a step
     assert rows.rows[0]["lr"] == pytest.approx(0.05 * (1 - 0.9 * 2 / 50))
 
 
