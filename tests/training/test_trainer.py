@@ -75,6 +75,9 @@ def test_a_run_saved_within_an_epoch_resumes_bit_for_bit(tmp_path, on_device):
             last = resumed.train_epoch(loader())
         assert last == losses[-1]  # the mean is of the whole epoch
         assert_same(straight.state(), resumed.state())
+        for name in ("model", "optimizer", "scheduler", "average"):  # whatever state() leaves out
+            a, b = (getattr(t, name).state_dict() for t in (straight, resumed))
+            assert_same(dict(a), dict(b), name)
 
 
 @pytest.mark.gpu
