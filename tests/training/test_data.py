@@ -133,6 +133,7 @@ def test_data_on_the_device_come_in_the_loaders_order(shuffle):
         a, b = ([list(batch) for batch in loader] for loader in loaders)
         assert_same(a, b)
         assert len(a) == 7 - first
+        assert [len(list(loader)) for loader in loaders] == [7, 7]  # the place was for one epoch
     assert len(loaders[0]) == len(loaders[1]) == 7
     assert str(loaders[0].order) == str(loaders[1].order)
 

@@ -44,6 +44,13 @@ def test_without_patience_every_epoch_is_trained(options, monkeypatch):
     assert_same(dict(best_weights(trainer)), weights[5])
 
 
+def test_the_best_weights_are_the_averaged_ones(options, monkeypatch):
+    trainer = make_trainer(ema_decay=0.9, **options)
+    scripted(trainer, monkeypatch)
+    fit(trainer, Loader(make_data(40), 8), 5, validation=[])
+    assert_same(dict(best_weights(trainer)), dict(trainer.average.module.state_dict()))
+
+
 def test_a_stopped_run_stays_stopped_when_it_is_resumed(tmp_path, monkeypatch):
     for _ in range(2):
         trainer = make_trainer(checkpoints=Checkpoints(tmp_path))

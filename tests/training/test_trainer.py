@@ -180,7 +180,7 @@ def test_rows_hold_the_mean_of_the_losses_since_the_last_row():
     trainer.total_steps = 10
     for _ in range(2):
         trainer.train_epoch(DataLoader(make_data(40), batch_size=8))  # 5 steps
-    assert rows.started == [(0, 0)]
+    assert rows.started == [(0, 0)] and trainer.progress.rows == 5
     assert [row["step"] for row in rows.rows] == [2, 4, 6, 8, 10]
     assert [row["epoch"] for row in rows.rows] == [1, 1, 2, 2, 2]
     for i, row in enumerate(rows.rows):
