@@ -92,10 +92,10 @@ class Noisy(Dataset):
 
 # A run that is killed and resumed -----------------------------------------------------------
 
-EPOCHS, SAMPLES, SAVE_EVERY = 3, 203, 2
+SAMPLES, SAVE_EVERY = 203, 2
 
 
-def run(folder, *, amp_dtype=None, workers=0, kill=None, world=1, rank=0, port=0):
+def run(folder, *, epochs=3, amp_dtype=None, workers=0, kill=None, world=1, rank=0, port=0):
     """Train in ``folder``, resuming what is there; write the final state to ``final-RANK.pt``.
 
     ``kill`` says where SIGKILL comes: ("write", k) halfway through the k-th checkpoint, ("replace",
@@ -119,7 +119,7 @@ def run(folder, *, amp_dtype=None, workers=0, kill=None, world=1, rank=0, port=0
         trainer.resume()
         loader = Loader(Noisy(SAMPLES), 8, workers=workers)
         validation = Loader(make_data(50), 8, shuffle=False)
-        fit(trainer, loader, EPOCHS, validation=validation, scores={"accuracy": accuracy})
+        fit(trainer, loader, epochs, validation=validation, scores={"accuracy": accuracy})
         checkpoint.write(trainer.state(), folder / f"final-{ranks.rank}.pt")
 
 
