@@ -78,3 +78,11 @@ def test_what_runs_in_a_browser_needs_numpy_only(path):
 def test_importing_a_layer_brings_neither_torch_nor_matplotlib(name):
     code = f"import sys, {name}; assert not {{'torch', 'matplotlib', 'pandas'}} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", ["dlcourse.models", "dlcourse.training"])
+def test_without_torch_the_command_that_installs_it_is_said(name):
+    code = f"import sys; sys.modules['torch'] = None; import {name}"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr
+    assert said.endswith(f'{name} needs torch, which is missing: pip install "dlcourse[torch]"\n')
+    assert said.count("Error:") == 1

@@ -1,0 +1,70 @@
+"""What can go wrong in a run, said in a sentence that tells what to do."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+class TrainingError(RuntimeError):
+    """A run can't go on as it is; the message says why and what to do."""
+
+
+class Diverged(TrainingError):
+    """A loss or a gradient is NaN or infinite."""
+
+
+class RankLost(TrainingError):
+    """Another process of the same run has ended, so this one can't go on either."""
+
+
+class CheckpointError(ValueError):
+    """A checkpoint can't be used; nothing has been changed."""
+
+
+@contextmanager
+def explaining(where: Callable[[], tuple[int, int, object]]) -> Iterator[None]:
+    """Errors of torch that are of a known kind leave as sentences; others as they are.
+
+    ``where`` gives the step, the samples of a micro-batch, and the last good checkpoint or None.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        step, batch_size, checkpoint = where()
+        text = str(error)
+        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in text:
+            raise torch.OutOfMemoryError(
+                f"out of memory in step {step}, with {batch_size} samples a micro-batch. Lower "
+                "batch_size and raise accumulation_steps by the same factor (the gradient stays "
+                "the same), or set amp_dtype=torch.bfloat16, or make the model smaller. "
+                + _kept(checkpoint)
+            ) from error
+        if isinstance(error, torch.distributed.DistError) or "gloo" in text or "NCCL" in text:
+            # such as: [/…/gloo/…/pair.cc:553] Connection closed by peer [127.0.0.1]:21380. This is
+            reason = text.splitlines()[0].partition(".cc:")[2].partition("] ")[2].partition(". ")[0]
+            raise RankLost(
+                f"another rank of this run has ended, in step {step} ({reason}): its own message "
+                "says why. Start the same command again. " + _kept(checkpoint)
+            ) from error
+        raise
+
+
+def diverged(
+    step: int, loss: float, lr: float, grad_norm: float, last: tuple[int, float], checkpoint: object
+) -> Diverged:
+    """The error of a run whose ``loss`` at ``step`` isn't finite, or whose gradient isn't.
+
+    ``grad_norm`` is that of the step at which it was noticed, ``last`` the last step whose norm was
+    looked at and finite, with that norm.
+    """
+    return Diverged(
+        f"step {step}: the loss is {loss:.4g}, the learning rate {lr:.4g}, the gradient norm "
+        f"{grad_norm:.4g} ({last[1]:.4g} at step {last[0]}). Go on from before it with a lower "
+        "learning rate, or with max_grad_norm; where it happens at once, look for bad data. "
+        + _kept(checkpoint)
+    )
+
+
+def _kept(checkpoint: object) -> str:
+    return f"Last good checkpoint: {checkpoint}." if checkpoint else "There is no checkpoint yet."

@@ -1,0 +1,78 @@
+"""The usual loop over epochs: train, validate, keep the best, stop when it gets no better."""
+
+from collections.abc import Iterable, Sized
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dlcourse.training import checkpoint
+from dlcourse.training.step import Batch
+from dlcourse.training.trainer import Scores, Trainer
+
+
+def fit(
+    trainer: Trainer,
+    loader: Iterable[Batch],
+    epochs: int,
+    *,
+    validation: Iterable[Batch] | None = None,
+    scores: Scores | None = None,
+    patience: int | None = None,
+) -> list[dict]:
+    """Train until ``epochs`` are complete, those before a resume included; return a row an epoch.
+
+    After each epoch the loss and ``scores`` on ``validation`` are logged, the best weights kept,
+    and a checkpoint is written. With ``patience`` it stops after that many epochs without a lower
+    validation loss. The model is left as the last epoch made it: the best weights come from
+    :func:`best_weights`. Raises ValueError for patience without validation.
+
+    Source: Prechelt, *Early Stopping: But When?* (1998), section 2, for patience.
+    """
+    if patience is not None and (patience < 1 or validation is None):
+        raise ValueError("patience is at least 1 epoch, and needs validation data")
+    p = trainer.progress
+    if isinstance(loader, Sized):
+        trainer.total_steps = epochs * -(-len(loader) // trainer.accumulation_steps)
+    while p.epoch < epochs and not (patience and p.epoch - p.best_epoch >= patience):
+        row: dict[str, Any] = {"epoch": p.epoch + 1, "train_loss": trainer.train_epoch(loader)}
+        row["step"] = p.step
+        if validation is not None:
+            found = trainer.evaluate(validation, scores)
+            row |= {f"validation_{name}": value for name, value in found.items()}
+            if found["loss"] < p.best_loss:
+                p.best_loss, p.best_epoch = found["loss"], p.epoch
+                _keep(trainer)
+        p.history.append(row)
+        trainer.log(row)
+        if trainer.checkpoints:
+            trainer.save()
+    return p.history
+
+
+def best_weights(trainer: Trainer) -> dict[str, Tensor]:
+    """State of the model (its moving average where there is one) after the best epoch, on the CPU.
+
+    Give it to ``model.load_state_dict``. Raises ValueError if no epoch has been validated.
+    """
+    if trainer.checkpoints and trainer.progress.best_epoch:
+        return checkpoint.read(trainer.checkpoints.best)
+    if trainer.best is None:
+        raise ValueError("no epoch has been validated yet: give fit validation data")
+    return trainer.best
+
+
+def accuracy(logits: Tensor, y: Tensor) -> Tensor:
+    """Share of ``y`` (...) that is the largest of ``logits`` (..., classes): a score for fit."""
+    return (logits.argmax(-1) == y).to(torch.float32).mean()
+
+
+def _keep(trainer: Trainer) -> None:
+    model = trainer.average.module if trainer.average else trainer.model
+    if not trainer.ranks.is_main and trainer.checkpoints:
+        return
+    weights = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+    if trainer.checkpoints:
+        checkpoint.write(weights, trainer.checkpoints.best)
+    else:
+        trainer.best = weights

@@ -1,0 +1,314 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from dlcourse.training.checkpoint import Checkpoints
+from dlcourse.training.data import Loader, OnDevice
+from dlcourse.training.errors import Diverged
+from dlcourse.training.fit import accuracy
+from tests.training.runs import (
+    DTYPES,
+    assert_equal,
+    assert_same,
+    make_data,
+    make_trainer,
+    parameters,
+)
+
+
+class Rows:
+    """A logger that keeps what it is given."""
+
+    def __init__(self):
+        self.started, self.rows = [], []
+
+    def start(self, rows, step):
+        self.started.append((rows, step))
+
+    def log(self, row):
+        self.rows.append(row)
+
+
+@pytest.mark.parametrize("amp_dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("own_loader", [True, False])
+def test_a_run_saved_between_epochs_resumes_bit_for_bit(tmp_path, amp_dtype, own_loader):
+    def loader():
+        data = make_data(100)
+        return Loader(data, 8) if own_loader else DataLoader(data, batch_size=8, shuffle=True)
+
+    options = dict(dropout=0.5, accumulation_steps=3, max_grad_norm=1.0, amp_dtype=amp_dtype)
+    straight, source = make_trainer(**options), loader()
+    for epoch in range(4):
+        straight.train_epoch(source)
+        if epoch == 1:
+            straight.save(tmp_path / "checkpoint.pt")
+    resumed, source = make_trainer(seed=99, **options), loader()
+    resumed.load(tmp_path / "checkpoint.pt")
+    assert resumed.progress.epoch == 2
+    while resumed.progress.epoch < 4:
+        resumed.train_epoch(source)
+    assert_same(straight.state(), resumed.state())
+
+
+@pytest.mark.parametrize("on_device", [True, False])
+def test_a_run_saved_within_an_epoch_resumes_bit_for_bit(tmp_path, on_device):
+    data = make_data(100)
+
+    def loader():
+        if on_device:
+            return OnDevice(*data.tensors, batch_size=8, device="cpu")
+        return Loader(data, 8)
+
+    options = dict(dropout=0.5, accumulation_steps=2, ema_decay=0.9)
+    straight = make_trainer(**options)
+    losses = [straight.train_epoch(loader()) for _ in range(2)]
+    saving = make_trainer(**options, checkpoints=Checkpoints(tmp_path, keep=99), save_every=1)
+    assert [saving.train_epoch(loader()) for _ in range(2)] == losses
+    assert [p.name for p in saving.checkpoints.all()] == [f"step-{i:09}.pt" for i in range(1, 15)]
+    for path in saving.checkpoints.all():
+        resumed = make_trainer(seed=99, **options)
+        resumed.load(path)
+        while resumed.progress.epoch < 2:
+            last = resumed.train_epoch(loader())
+        assert last == losses[-1]  # the mean is of the whole epoch
+        assert_same(straight.state(), resumed.state())
+        for name in ("model", "optimizer", "scheduler", "average"):  # whatever state() leaves out
+            a, b = (getattr(t, name).state_dict() for t in (straight, resumed))
+            assert_same(dict(a), dict(b), name)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("amp_dtype", DTYPES, ids=str)
+def test_a_run_on_a_gpu_resumes_bit_for_bit_and_goes_on_on_a_cpu(tmp_path, amp_dtype):
+    options = dict(dropout=0.5, accumulation_steps=2, ema_decay=0.9, amp_dtype=amp_dtype)
+    straight = make_trainer(**options, device="cuda")
+    for epoch in range(3):
+        straight.train_epoch(Loader(make_data(100), 8))
+        if epoch == 0:
+            straight.save(tmp_path / "c.pt")
+    resumed = make_trainer(seed=99, **options, device="cuda")
+    resumed.load(tmp_path / "c.pt")
+    while resumed.progress.epoch < 3:
+        resumed.train_epoch(Loader(make_data(100), 8))
+    assert_same(straight.state(), resumed.state())
+    on_cpu = make_trainer(**options)
+    on_cpu.load(tmp_path / "c.pt")
+    on_cpu.train_epoch(Loader(make_data(100), 8))
+
+
+def test_resume_takes_the_newest_and_says_whether_there_is_one(tmp_path):
+    trainer = make_trainer(checkpoints=Checkpoints(tmp_path))
+    assert not trainer.resume()
+    for _ in range(2):
+        trainer.train_epoch([make_data(8).tensors])
+        trainer.save()
+    other = make_trainer(seed=5, checkpoints=Checkpoints(tmp_path))
+    assert other.resume() and other.progress.step == 2
+    assert_equal(parameters(other), parameters(trainer))
+
+
+def test_model_is_in_train_mode():
+    trainer = make_trainer(dropout=0.5)
+    trainer.model.eval()
+    trainer.train_epoch([make_data(8).tensors])
+    assert trainer.model.training
+
+
+# evaluation ---------------------------------------------------------------------------------
+
+
+def test_evaluation_is_the_mean_over_all_targets_whatever_the_batches():
+    x, y = make_data(50, torch.float64).tensors
+    y[:9] = -100
+    trainer = make_trainer(dtype=torch.float64, dropout=0.5, count=lambda y: (y != -100).sum())
+    batches = list(zip(x.split(8), y.split(8), strict=True))  # the first has nothing to count
+    found = trainer.evaluate(batches, {"first": lambda out, y: out[y != -100, 0].mean()})
+    with torch.no_grad():
+        logits = trainer.model.eval()(x)
+    assert found["loss"] == pytest.approx(nn.functional.cross_entropy(logits, y).item())
+    assert found["first"] == pytest.approx(logits[9:, 0].mean().item())
+
+
+def test_evaluation_leaves_no_trace():
+    trainer = make_trainer(dropout=0.5)
+    trainer.model[2].eval()
+    before, modes = trainer.state(), [m.training for m in trainer.model.modules()]
+    trainer.evaluate(Loader(make_data(50), 8, shuffle=False))
+    assert_same(before, trainer.state())
+    assert [m.training for m in trainer.model.modules()] == modes
+    assert all(p.grad is None for p in trainer.model.parameters())
+
+
+def test_evaluation_uses_the_averaged_weights():
+    trainer = make_trainer(ema_decay=0.9)
+    data = make_data(64)
+    for _ in range(3):
+        trainer.train_epoch(DataLoader(data, batch_size=8))
+    with torch.no_grad():
+        expected = accuracy(trainer.average.module(data.tensors[0]), data.tensors[1])
+        loss = nn.functional.cross_entropy(trainer.average.module(data.tensors[0]), data.tensors[1])
+    found = trainer.evaluate([data.tensors], {"accuracy": accuracy})
+    assert found == {"loss": pytest.approx(loss.item()), "accuracy": pytest.approx(expected.item())}
+
+
+def test_an_empty_loader_is_named():
+    with pytest.raises(ValueError, match="yielded no batch"):
+        make_trainer().train_epoch([])
+    with pytest.raises(ValueError, match="nothing to evaluate"):
+        make_trainer().evaluate([])
+    with pytest.raises(ValueError, match="0 samples can't be shared"):
+        Loader(make_data(0), 8)
+
+
+# rows ---------------------------------------------------------------------------------------
+
+
+def test_rows_hold_the_mean_of_the_losses_since_the_last_row():
+    rows, losses = Rows(), []
+    trainer = make_trainer(loggers=[rows], log_every=2)
+    real = trainer.loss_fn
+
+    def recorded(out, y):
+        losses.append(real(out, y))
+        return losses[-1]
+
+    trainer.loss_fn = recorded
+    trainer.total_steps = 10
+    for _ in range(2):
+        trainer.train_epoch(DataLoader(make_data(40), batch_size=8))  # 5 steps
+    assert rows.started == [(0, 0)] and trainer.progress.rows == 5
+    assert [row["step"] for row in rows.rows] == [2, 4, 6, 8, 10]
+    assert [row["epoch"] for row in rows.rows] == [1, 1, 2, 2, 2]
+    for i, row in enumerate(rows.rows):
+        mean = (losses[2 * i] + losses[2 * i + 1]).item() / 2
+        assert row["loss"] == pytest.approx(mean)
+        assert row["samples_per_second"] > 0 and row["seconds_left"] >= 0
+        assert row["grad_norm"] > 0 and row["peak_memory"] > 0
+    left = [row["seconds_left"] * row["samples_per_second"] for row in rows.rows]
+    assert left == pytest.approx([8 * 8, 6 * 8, 4 * 8, 2 * 8, 0])  # in samples, 8 a step
+    assert rows.rows[0]["lr"] == pytest.approx(0.05 * (1 - 0.9 * 2 / 50))
+
+
+# what goes wrong ------------------------------------------------------------------------------
+
+
+def nan_at(trainer, step):
+    """From its ``step``-th call on, the loss is NaN."""
+    real, calls = trainer.loss_fn, 0
+
+    def loss_fn(out, y):
+        nonlocal calls
+        calls += 1
+        return real(out, y) * (math.nan if calls >= step else 1)
+
+    trainer.loss_fn = loss_fn
+
+
+@pytest.mark.parametrize("amp_dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("log_every", [1, 3, 50])
+def test_a_nan_loss_stops_the_run_and_names_its_step(tmp_path, log_every, amp_dtype):
+    trainer = make_trainer(
+        amp_dtype=amp_dtype, lr=0.1, checkpoints=Checkpoints(tmp_path), log_every=log_every
+    )
+    data = DataLoader(make_data(40), batch_size=8)
+    trainer.train_epoch(data)
+    trainer.save()
+    nan_at(trainer, 3)
+    with pytest.raises(Diverged) as error:
+        trainer.train_epoch(data)
+    said = str(error.value)
+    assert said.startswith("step 8: the loss is nan, the learning rate 0.0874,")
+    assert "gradient norm nan" in said and str(tmp_path / "step-000000005.pt") in said
+    with pytest.raises(Diverged):
+        trainer.save()  # not over the good one
+    assert [p.name for p in tmp_path.iterdir()] == ["step-000000005.pt"]
+    trainer.resume()
+    assert all(p.isfinite().all() for p in parameters(trainer))
+
+
+def test_a_nan_gradient_of_a_finite_loss_stops_the_run():
+    class Broken(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return gradient * math.nan
+
+    trainer = make_trainer()
+    real = trainer.loss_fn
+    trainer.loss_fn = lambda out, y: real(Broken.apply(out), y)
+    with pytest.raises(Diverged, match=r"step 1: the loss is 0\.\d+, .* gradient norm nan .*no ch"):
+        trainer.train_epoch([make_data(8).tensors])
+
+
+def test_losses_are_read_at_rows_only(monkeypatch):
+    """What waits for a GPU happens once a row, not once a step."""
+    trainer, calls = make_trainer(log_every=5, max_grad_norm=1.0), []
+    real = torch.Tensor.tolist
+    monkeypatch.setattr(torch.Tensor, "tolist", lambda t: calls.append(t) or real(t))
+    for name in ("item", "__bool__", "__float__"):
+        forbid = lambda t, name=name: pytest.fail(f"{name} waits for the device")  # noqa: E731
+        monkeypatch.setattr(torch.Tensor, name, forbid)
+    trainer.optimizer = torch.optim.SGD(trainer.model.parameters(), lr=0.1)  # Adam counts in items
+    trainer.optimizer.register_step_post_hook(trainer._on_update)
+    trainer.scheduler = None
+    trainer.train_epoch([make_data(8).tensors] * 20)
+    assert len(calls) == 4
+
+
+def test_out_of_memory_says_what_to_lower(tmp_path):
+    trainer = make_trainer(checkpoints=Checkpoints(tmp_path))
+    trainer.train_epoch([make_data(8).tensors])
+    trainer.save()
+
+    def greedy(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    trainer.loss_fn = greedy
+    with pytest.raises(torch.OutOfMemoryError) as error:
+        trainer.train_epoch([make_data(64).tensors])
+    said = str(error.value)
+    assert "step 2, with 64 samples" in said and "Lower batch_size and raise accumulation" in said
+    assert "step-000000001.pt" in said and isinstance(error.value.__cause__, RuntimeError)
+
+
+def test_other_errors_stay_as_they_are():
+    trainer = make_trainer()
+    with pytest.raises(RuntimeError, match="mat1 and mat2 shapes"):
+        trainer.train_epoch([(torch.randn(4, 9), torch.zeros(4, dtype=torch.long))])
+
+
+def test_a_fresh_run_in_the_folder_of_another_is_refused(tmp_path):
+    trainer = make_trainer(checkpoints=Checkpoints(tmp_path))
+    trainer.train_epoch([make_data(8).tensors])
+    trainer.save()
+    with pytest.raises(ValueError, match="is ahead of this run: resume it"):
+        make_trainer(checkpoints=Checkpoints(tmp_path)).train_epoch([make_data(8).tensors])
+
+
+def test_what_cannot_resume_within_an_epoch_is_refused(tmp_path):
+    options = dict(checkpoints=Checkpoints(tmp_path), save_every=2)
+    with pytest.raises(ValueError, match="a loader that can start there"):
+        make_trainer(**options).train_epoch(DataLoader(make_data(40), batch_size=8))
+    trainer = make_trainer(**options)
+    nan_at(trainer, 5)
+    with pytest.raises(Diverged):
+        trainer.train_epoch(Loader(make_data(40), 8))
+    for loader in (Loader(make_data(40), 16), Loader(make_data(40), 8, seed=1)):
+        trainer = make_trainer(**options)
+        trainer.resume()
+        with pytest.raises(ValueError, match="4 batches into an epoch of 40 samples in batches"):
+            trainer.train_epoch(loader)
+
+
+def test_saving_and_resuming_need_a_place():
+    with pytest.raises(ValueError, match="where to"):
+        make_trainer().save()
+    with pytest.raises(ValueError, match="needs checkpoints"):
+        make_trainer().resume()
