@@ -18,27 +18,27 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 
-class form(nodes.General, nodes.Element):
+class inventory_form(nodes.General, nodes.Element):
     """All questions."""
 
 
-class question(nodes.General, nodes.Element):
+class inventory_question(nodes.General, nodes.Element):
     """``<fieldset>``, with the unit that it asks about."""
 
 
-class legend(nodes.General, nodes.TextElement):
+class inventory_legend(nodes.General, nodes.TextElement):
     """A question's number and title."""
 
 
-class option(nodes.General, nodes.TextElement):
+class inventory_option(nodes.General, nodes.TextElement):
     """``<label>`` with its radio button."""
 
 
-class reasons(nodes.General, nodes.Element):
+class inventory_reasons(nodes.General, nodes.Element):
     """``<details>``: the right letter, and why of each."""
 
 
-class result(nodes.General, nodes.Element):
+class inventory_result(nodes.General, nodes.Element):
     """Where the script writes; hidden without it."""
 
 
@@ -53,19 +53,19 @@ class Inventory(SphinxDirective):
         module = sys.modules[f"dlcourse.checks.{unit.slug.replace('-', '_')}"]
         self.env.note_dependency(inspect.getfile(module))
         choices = [e for e in unit.exercises.values() if isinstance(e, Choice)]
-        box = form("", name=unit.slug)
+        box = inventory_form("", name=unit.slug)
         box += [self.question(k, choice) for k, choice in enumerate(choices, 1)]
-        box += result()
+        box += inventory_result()
         return [box]
 
     def question(self, number: int, choice: Any) -> nodes.Node:
-        box = question("", unit=choice.unit, right=choice.right)
-        box += legend("", f"{number}. {choice.title}")
+        box = inventory_question("", unit=choice.unit, right=choice.right)
+        box += inventory_legend("", f"{number}. {choice.title}")
         box += self.parse_text_to_nodes(choice.text)
-        whys = reasons("", right=choice.right)
+        whys = inventory_reasons("", right=choice.right)
         for letter, each in choice.options.items():
             head = [nodes.strong("", letter), nodes.Text(" "), *self.inline(each.text)]
-            box += option("", "", *head, name=choice.name, letter=letter)
+            box += inventory_option("", "", *head, name=choice.name, letter=letter)
             why = self.inline(f"**{letter}.** {each.why}")
             whys += nodes.paragraph("", "", *why, classes=[f"why-{letter}"])
         box += whys
@@ -112,12 +112,12 @@ def _nothing(self: Any, node: nodes.Element) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     for node, html in (
-        (form, (visit_form, _closing("form"))),
-        (question, (visit_question, _closing("fieldset"))),
-        (legend, _tag("legend")),
-        (option, (visit_option, _closing("span></label"))),
-        (reasons, (visit_reasons, _closing("details"))),
-        (result, (visit_result, _nothing)),
+        (inventory_form, (visit_form, _closing("form"))),
+        (inventory_question, (visit_question, _closing("fieldset"))),
+        (inventory_legend, _tag("legend")),
+        (inventory_option, (visit_option, _closing("span></label"))),
+        (inventory_reasons, (visit_reasons, _closing("details"))),
+        (inventory_result, (visit_result, _nothing)),
     ):
         app.add_node(node, html=html, latex=(_nothing, _nothing), text=(_nothing, _nothing))
     app.add_directive("inventory", Inventory)
