@@ -5,6 +5,7 @@ import inspect
 
 import numpy as np
 import pytest
+import torch
 
 from dlcourse.checks.core import registry
 from dlcourse.checks.core.matrix import verify
@@ -50,6 +51,8 @@ def entries(value):
     """How many numbers an argument holds; lists may be of arrays of different shapes."""
     if isinstance(value, dict):
         value = list(value.values())
+    if isinstance(value, torch.Tensor):
+        return value.numel()
     return sum(map(entries, value)) if isinstance(value, list | tuple) else np.size(value)
 
 
