@@ -754,15 +754,17 @@ def _(candidate, x, new, gain):
         return bool(torch.allclose(fresh(new), net(new), rtol=0, atol=1e-12, equal_nan=True))
 
     same = attempt(reloaded)
+    numbers = attempt(lambda: [net.mean.detach().clone(), net.std.detach().clone()])
     learns = {name: p.requires_grad for name, p in net.named_parameters()}
+    reached = attempt(lambda: len(torch.autograd.grad(net(new).sum(), net.gain)) == 1)
     single = attempt(lambda: str(net.float()(new.float()).dtype))
     away = torch.empty_like(new, dtype=torch.float32, device="meta")
     moved = attempt(lambda: net.to("meta")(away).device.type)
     return {
-        "forward": [before, after],
+        "forward": {"before fit": before, "after": after, "mean and std": numbers},
         "state": {"names": sorted(state), "the same again": same},
         "moves": {"in float32": single, "on another device": moved},
-        "learns": learns,
+        "learns": {"parameters": learns, "a gradient reaches gain": reached},
     }
 
 
@@ -1040,7 +1042,51 @@ class MeasuresEachBatch(nn.Module):
         return self.gain * (x - x.mean(0)) / x.std(0, correction=0)
 
 
-@standardise.mistake("What is `gain` for? Your result doesn't depend on it.", loses=("forward",))
+@standardise.mistake(
+    "`gain` is a parameter, and your result depends on it, but no gradient comes back to it: what "
+    "does `detach` or `.data` cut off?",
+    loses=("learns",),
+)
+class GainDetached(nn.Module):
+    def __init__(self, features):
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(features))
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("std", torch.ones(features))
+
+    def fit(self, x):
+        std = x.std(0, correction=0)
+        self.mean.copy_(x.mean(0))
+        self.std.copy_(torch.where(std == 0, 1.0, std))
+
+    def forward(self, x):
+        return self.gain.detach() * (x - self.mean) / self.std
+
+
+@standardise.mistake(
+    "Your results are right, but where a feature doesn't vary `std` itself should be 1: it is what "
+    "is saved, and what others read.",
+    loses=("forward",),
+)
+class MendsItInForward(nn.Module):
+    def __init__(self, features):
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(features))
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("std", torch.ones(features))
+
+    def fit(self, x):
+        self.mean.copy_(x.mean(0))
+        self.std.copy_(x.std(0, correction=0))
+
+    def forward(self, x):
+        return self.gain * (x - self.mean) / torch.where(self.std == 0, 1.0, self.std)
+
+
+@standardise.mistake(
+    "What is `gain` for? Your result doesn't depend on it, and so no gradient reaches it.",
+    loses=("forward", "learns"),
+)
 class GainForgotten(nn.Module):
     def __init__(self, features):
         super().__init__()
@@ -1115,6 +1161,8 @@ def _(candidate, x, beta, dy):
 
     x, beta = x.detach().requires_grad_(), beta.detach().requires_grad_()
     y = candidate.apply(x, beta)
+    if not isinstance(y.grad_fn, torch.autograd.function.BackwardCFunction):
+        raise TypeError("y doesn't come from a torch.autograd.Function")
     dx, dbeta = torch.autograd.grad(y, (x, beta), dy, allow_unused=True)
     return {"y": y.detach(), "dx": dx, "dbeta": dbeta}
 
@@ -1381,8 +1429,36 @@ class WritesIntoDy(torch.autograd.Function):
 
 
 @learnt_swish.mistake(
-    "torch says that a gradient has a shape that doesn't fit. In which order did `forward` take "
-    "its inputs?"
+    "There is no `apply`, which is how a function of your own is called. From which class does "
+    "yours inherit it?"
+)
+class InheritsNothing:
+    @staticmethod
+    def forward(ctx, x, beta):
+        ctx.save_for_backward(x, beta)
+        return x * torch.sigmoid(beta * x)
+
+    @staticmethod
+    def backward(ctx, dy):
+        x, beta = ctx.saved_tensors
+        s = torch.sigmoid(beta * x)
+        slope = x * s * (1 - s)
+        dbeta = (dy * x * slope).sum(dim=tuple(range(x.ndim - 1)))
+        return dy * (s + beta * slope), dbeta
+
+
+@learnt_swish.mistake(
+    "Here torch differentiates your forward by itself, and no backward of yours is ever called."
+)
+class LeavesItToTorch:
+    @staticmethod
+    def apply(x, beta):
+        return x * torch.sigmoid(beta * x)
+
+
+@learnt_swish.mistake(
+    "torch's message says what doesn't fit. `backward` returns one gradient for each input of "
+    "`forward`, in that order, each in the shape of its input."
 )
 class InTheOtherOrder(torch.autograd.Function):
     @staticmethod

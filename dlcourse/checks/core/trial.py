@@ -272,6 +272,10 @@ def _constant(value: Any) -> Callable:
 def _dtype(value: Any) -> Any:
     if isinstance(value, Tensor):  # to hang on a graph is a matter of type, as float32 is
         return value.array.dtype, value.requires_grad
+    if isinstance(value, list):
+        return [_dtype(v) for v in value]
+    if isinstance(value, dict):
+        return {k: _dtype(v) for k, v in value.items()}
     return value.dtype if isinstance(value, np.ndarray) else type(value)
 
 
