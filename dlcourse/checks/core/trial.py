@@ -251,8 +251,9 @@ class Trial:
 
     def _arguments(self, case: Case) -> str:
         """The arguments, if they are small enough to read."""
-        args = [as_array if (as_array := _of_tensor(a)) is not None else a for a in case.args]
-        if sum(np.size(a) for a in args if isinstance(a, np.ndarray)) > SHOWN:
+        args = [a if type(a) in (list, tuple, dict) else (*_tensors(a), a)[0] for a in case.args]
+        arrays = [a for a in args if isinstance(a, np.ndarray)]
+        if sum(map(np.size, [*arrays, *_tensors(args)])) > SHOWN:
             return ""
         arrays = [a for a in args if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
         tiny = any(np.any((a != 0) & (np.abs(a) < 1e-4)) for a in arrays)
@@ -279,9 +280,13 @@ def _dtype(value: Any) -> Any:
     return value.dtype if isinstance(value, np.ndarray) else type(value)
 
 
-def _of_tensor(value: Any) -> np.ndarray | None:
+def _tensors(value: Any) -> list[np.ndarray]:
+    """The tensors in an argument, as arrays."""
+    if type(value) in (list, tuple, dict):
+        inside = value.values() if type(value) is dict else value
+        return [array for v in inside for array in _tensors(v)]
     known = plain(value)
-    return known.array if isinstance(known, Tensor) else None
+    return [known.array] if isinstance(known, Tensor) else []
 
 
 def _short(value: Any) -> str:

@@ -158,3 +158,34 @@ def test_two_plain_tensors_are_compared_by_identical_and_never_by_equality():
 
 def test_the_name_of_a_class_may_stand_in_a_sheet():
     assert registry.unit("pytorch").exercises["RaggedSet"].of == "class"
+
+
+counts = Exercise("counts", "Counts", parts={"y": 1}, minutes=5, difficulty=1, outcomes=())
+
+
+@counts.cases
+def _(rng):
+    while True:
+        weights = {"a": torch.from_numpy(rng.normal(size=(5, 5)))}
+        yield weights, [torch.from_numpy(rng.integers(1, 9, size=3))]
+
+
+@counts.observe
+def _(candidate, weights, batches):
+    return {"y": [candidate(b) for b in batches]}
+
+
+@counts.answer
+def _(batch):
+    return batch * 2
+
+
+@counts.mistake("Floats.")
+def in_floats(batch):
+    return batch * 2.0
+
+
+def test_a_mistake_of_type_is_recognised_by_its_type_inside_a_list_too():
+    assert counts.score(lambda b: b * 2.0).mistakes == ["in_floats"]
+    assert counts.score(lambda b: (b * 2).int()).mistakes == []
+    assert "with" not in counts.score(lambda b: b).text(), "too many tensors to print"
