@@ -253,7 +253,7 @@ check("Standardise", Standardise)
 # and `backward(ctx, dy)`, which returns the gradients with respect to `x` and to `beta`, in this
 # order. Derive them on paper first. What backward needs, forward keeps with
 # `ctx.save_for_backward(...)`, and backward finds in `ctx.saved_tensors`. Inputs and `dy` may be
-# views whose numbers don't lie one behind the other; scores may be as large as 1,000. The gradient
+# views whose numbers don't lie one behind the other; scores may be as large as 5,000. The gradient
 # of `beta` has the shape of `beta`: `beta` serves all samples, whatever axes they lie on.
 #
 # For example, `x = [[2.0]]`, `beta = [0.0]` and `dy = [[1.0]]` give `y = [[1.0]]`, `dx = [[0.5]]`
