@@ -134,6 +134,7 @@ def test_a_short_run_has_the_form_of_the_recorded_one(monkeypatch, toy):
     monkeypatch.setattr(recipe, "SIZES", {50: 2, 100: 2, 200: 1})
     monkeypatch.setattr(recipe, "TUNING", {50: 1, 100: 1, 200: 1})
     monkeypatch.setattr(recipe, "STEPS", 8)
+    monkeypatch.setattr(readers, "steps_for", lambda size: 8)
     monkeypatch.setattr(recipe, "DRAWS", 10)
     monkeypatch.setattr(recipe, "ON_TABLE", (0.001, 0.1))
     short = {name: (learner, grid[2:4]) for name, (learner, grid) in recipe.LEARNERS.items()}
