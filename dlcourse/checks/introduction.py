@@ -177,7 +177,7 @@ vectorise = Exercise(
     "vectorise",
     "From a loop to arrays",
     parts={"distance": 2, "nearest": 1},
-    minutes=12,
+    minutes=15,
     difficulty=2,
     outcomes=(ARRAYS,),
     forbids=FORBIDS,
@@ -372,6 +372,9 @@ def _(rng):
     yield Case((x, labels, np.array([2, 0, 2, 1, 4]), 2), "an index twice", ("refuses",))
     yield Case((x, labels, np.array([1, 1, 1, 3, 4]), 2), "an index three times", ("refuses",))
     yield Case((x, labels, np.array([2, 0, 3, 1]), 2), "an index missing", ("refuses",))
+    yield Case(
+        (x, labels, np.array([2, 0, 3, 1, 4, 2]), 2), "all there, and one again", ("refuses",)
+    )
     yield Case((x, labels, np.array([1, 2, 3, 4, 5]), 2), "counted from 1", ("refuses",))
     yield Case((x, labels, np.array([0, 1, 2, 3, -1]), 2), "a negative index", ("refuses",))
     yield Case((x, labels[:4], np.array([2, 0, 3, 1, 4]), 2), "a label too few", ("refuses",))
@@ -538,6 +541,16 @@ def sorted_again(x, labels, order, test):
     loses=("refuses",),
 )
 def refuses_nothing(x, labels, order, test):
+    held, train = order[:test], order[test:]
+    return x[train], labels[train], x[held], labels[held]
+
+
+@train_test_split.mistake(
+    "Every sample is in your order. Is each there only once?", loses=("refuses",)
+)
+def only_as_a_set(x, labels, order, test):
+    if len(labels) != len(x) or set(order.tolist()) != set(range(len(x))):
+        raise ValueError("order must name every sample")
     held, train = order[:test], order[test:]
     return x[train], labels[train], x[held], labels[held]
 
@@ -797,6 +810,11 @@ def _(rng):
     x = np.array([[2.0, 1, 0], [5, 1, 9], [3, 2, 0], [4, 1, 9], [3, 0, 1], [5, 9, 6]])
     labels = np.array([0, 1, 0, 1, 0, 1])
     yield Case((x, labels, few, 2), "the last pixel tells most")
+    two, labels = np.array([True, True, False, False]), np.array([0, 1, 0, 1])
+    x = np.array([[0.0, 0, 0], [4, 4, 1], [1, 2, 0], [4, 1, 1]])
+    yield Case((x, labels, two, 1), "two pixels that differ equally")
+    x = np.array([[0.0], [4], [2], [3]])  # 2 is as far from 0 as from 4
+    yield Case((x, labels, two, 1), "equally far from both")
     while True:
         n, d, k = int(rng.integers(10, 17)), int(rng.integers(8, 15)), int(rng.integers(2, 4))
         x = rng.normal(size=(n, d))
@@ -960,6 +978,32 @@ def not_sorted(x, labels, train, k):
     means = np.array([x_train[y_train == c][:, chosen].mean(axis=0) for c in (0, 1)])
     distance = ((x[:, None, chosen] - means) ** 2).sum(axis=2)
     return chosen, (distance.argmin(axis=1) == labels)[~train].mean()
+
+
+@mended_selection.mistake(
+    "Some pixels differ equally, and there is room for one of them only. Which does the statement "
+    "keep?",
+)
+def larger_number_of_equals(x, labels, train, k):
+    x_train, y_train = x[train], labels[train]
+    gap = np.abs(x_train[y_train == 1].mean(axis=0) - x_train[y_train == 0].mean(axis=0))
+    chosen = np.sort(np.argsort(gap, kind="stable")[::-1][:k])
+    means = np.array([x_train[y_train == c][:, chosen].mean(axis=0) for c in (0, 1)])
+    distance = ((x[:, None, chosen] - means) ** 2).sum(axis=2)
+    return chosen, (distance.argmin(axis=1) == labels)[~train].mean()
+
+
+@mended_selection.mistake(
+    "A test image is equally far from both averages. Which class does the statement give it?",
+    loses=("accuracy",),
+)
+def class_one_at_equal_distance(x, labels, train, k):
+    x_train, y_train = x[train], labels[train]
+    gap = np.abs(x_train[y_train == 1].mean(axis=0) - x_train[y_train == 0].mean(axis=0))
+    chosen = np.sort(np.argsort(-gap, kind="stable")[:k])
+    means = np.array([x_train[y_train == c][:, chosen].mean(axis=0) for c in (0, 1)])
+    distance = ((x[:, None, chosen] - means) ** 2).sum(axis=2)
+    return chosen, ((distance[:, 1] <= distance[:, 0]) == labels)[~train].mean()
 
 
 # a question in words ----------------------------------------------------------

@@ -15,10 +15,17 @@ MEASURED = (
 )
 
 
-def _box(image: np.ndarray, ink: int) -> tuple[slice, slice] | None:
-    """Rows and columns that hold all the ink; None for an empty image."""
+def _image(image: np.ndarray, ink: int) -> np.ndarray:
+    image = np.asarray(image)
     if image.ndim != 2 or image.dtype != np.uint8:
         raise ValueError(f"an image is (height, width) of bytes, not {image.shape} {image.dtype}")
+    if not 1 <= ink <= 255:
+        raise ValueError(f"ink must be from 1 to 255, not {ink}")
+    return image
+
+
+def _box(image: np.ndarray, ink: int) -> tuple[slice, slice] | None:
+    """Rows and columns that hold all the ink; None for an empty image."""
     dark = image >= ink
     if not dark.any():
         return None
@@ -27,9 +34,13 @@ def _box(image: np.ndarray, ink: int) -> tuple[slice, slice] | None:
 
 
 def measure(image: np.ndarray, ink: int = INK) -> np.ndarray:
-    """Eight hand-made features (8,) of one digit (28, 28), as ``MEASURED`` names them."""
+    """Eight hand-made features (8,) of one digit (28, 28), as ``MEASURED`` names them.
+
+    Raises ValueError unless ``image`` is bytes (uint8) in two axes and ``ink`` from 1 to 255.
+    """
     from scipy.ndimage import label
 
+    image = _image(image, ink)
     box = _box(image, ink)
     if box is None:
         return np.zeros(len(MEASURED))
@@ -49,6 +60,8 @@ def measure(image: np.ndarray, ink: int = INK) -> np.ndarray:
 
 def rules(holes, slim, upper, left, upper_left, lower_left, top, bottom) -> int:
     """A digit from eight measurements, by rules that a person wrote, training images at hand."""
+    if not np.isfinite((holes, slim, upper, left, upper_left, lower_left, top, bottom)).all():
+        raise ValueError("some measurements are NaN or infinite: no rule says what they are")
     if holes >= 2:
         return 8
     if holes == 1:
@@ -68,6 +81,7 @@ def rules(holes, slim, upper, left, upper_left, lower_left, top, bottom) -> int:
 
 def zones(image: np.ndarray) -> np.ndarray:
     """Ink (16,) in a grid of 4 by 4 laid over the box round the digit, from 0 to 1."""
+    image = _image(image, INK)
     at = _box(image, INK)
     if at is None:
         return np.zeros(16)

@@ -58,9 +58,30 @@ def test_an_empty_image_measures_nothing():
 
 
 @pytest.mark.parametrize(
-    "bad", [np.zeros(784, np.uint8), np.zeros((2, 28, 28), np.uint8), np.ones((28, 28))]
+    "bad",
+    [
+        np.zeros(784, np.uint8),
+        np.zeros((2, 28, 28), np.uint8),
+        np.ones((28, 28)),
+        [[0, 255], [255, 0]],
+        [],
+    ],
 )
 def test_what_is_no_image_of_bytes_is_refused(bad):
     for function in (measure, zones):
         with pytest.raises(ValueError, match=r"bytes"):
             function(bad)
+
+
+@pytest.mark.parametrize("ink", [0, -5, 256, 300, float("nan")])
+def test_ink_that_no_byte_can_tell_is_refused(ink):
+    with pytest.raises(ValueError, match="from 1 to 255"):
+        measure(EIGHT, ink)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_rules_refuse_what_is_no_number(bad):
+    eight = measure(EIGHT)
+    for place in range(8):
+        with pytest.raises(ValueError, match="NaN"):
+            rules(*eight[:place], bad, *eight[place + 1 :])

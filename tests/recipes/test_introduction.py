@@ -84,6 +84,41 @@ def test_the_network_is_watched_before_every_step_and_every_image_comes_by():
     assert np.mean(losses[-5:]) < 0.5 * losses[0]
 
 
+@pytest.mark.parametrize(
+    "images, labels, steps, said",
+    [(24, 24, 5, "24 inputs"), (75, 76, 5, "76 labels"), (75, 74, 5, "74 labels")]
+    + [(75, 75, steps, "at least 1") for steps in (0, -1)],
+)
+def test_what_a_network_can_not_be_trained_on_is_refused(images, labels, steps, said):
+    rng = np.random.default_rng(0)
+    net = Sequential(Linear(3, 2, rng=rng, dtype=np.float32))
+    x, y = np.ones((images, 3), np.float32), np.zeros(labels, int)
+    with pytest.raises(ValueError, match=said):
+        readers.train_network(net, x, y, lr=0.1, steps=steps, rng=rng)
+
+
+@pytest.mark.parametrize("size, leaf", [(10, 1), (50, 2), (150, 6), (400, 10)])
+def test_a_leaf_of_boosting_holds_ten_images_where_there_are_enough(toy, size, leaf):
+    model = readers.boosting(toy.measured[:size], toy.labels[:size], 0.1, 0)
+    assert model.min_samples_leaf == leaf
+
+
+def test_rules_run_once_and_convex_methods_once_where_all_have_the_same_images():
+    runs = {(m, n): recipe.seeds_of(m, n, 3) for m in recipe.METHODS for n in (50, 4000)}
+    assert {m for m in recipe.METHODS if runs[m, 50] == 1} == {recipe.RULES}
+    assert {m for m in recipe.METHODS if runs[m, 4000] == 1} == {recipe.RULES} | recipe.CONVEX
+    assert {*runs.values()} == {1, 3}
+
+
+@pytest.mark.parametrize("method", [recipe.FEATURES_L, recipe.PIXELS_L])
+def test_time_counts_what_has_to_be_measured(monkeypatch, toy, method):
+    seen = []
+    monkeypatch.setattr(recipe, "measure", lambda image: seen.append(image) or measure(image))
+    predict, seconds = recipe.timed(toy, method, toy.train, 0.3, 0)
+    assert len(seen) == (len(toy.train) if method == recipe.FEATURES_L else 0)
+    assert seconds > 0 and set(predict(toy.validation)) <= {0, 1}
+
+
 def test_support_of_a_linear_net_adds_up_to_its_score_less_the_bias():
     rng = np.random.default_rng(0)
     net = Sequential(Linear(6, 4, rng=rng))
@@ -99,6 +134,7 @@ def test_a_short_run_has_the_form_of_the_recorded_one(monkeypatch, toy):
     monkeypatch.setattr(recipe, "SIZES", {50: 2, 100: 2, 200: 1})
     monkeypatch.setattr(recipe, "TUNING", {50: 1, 100: 1, 200: 1})
     monkeypatch.setattr(recipe, "STEPS", 8)
+    monkeypatch.setattr(readers, "steps_for", lambda size: 8)
     monkeypatch.setattr(recipe, "DRAWS", 10)
     monkeypatch.setattr(recipe, "ON_TABLE", (0.001, 0.1))
     short = {name: (learner, grid[2:4]) for name, (learner, grid) in recipe.LEARNERS.items()}
@@ -122,6 +158,16 @@ def test_no_recorded_choice_lies_at_the_edge_of_its_grid():
     for row in recorded["rows"] + recorded["table"]:
         grid = [setting for setting, _ in row["validation"]]
         assert len(grid) == 6 and row["setting"] in grid[1:-1], row
+
+
+def test_no_recorded_method_collapses_for_some_seed_and_those_that_draw_have_several():
+    for row in recorded["rows"]:
+        assert row["sd"] < 0.05, row
+        drawn = recipe.seeds_of(row["method"], row["size"], recipe.SIZES[row["size"]])
+        assert len(row["accuracy"]) == drawn, row
+    assert min(recipe.TUNING.values()) >= 2
+    for row in recorded["table"]:
+        assert np.std(row["accuracy"]) < 0.05, row
 
 
 @pytest.mark.slow
