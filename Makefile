@@ -54,7 +54,7 @@ bench: $(VENV)/dev.stamp ## speed, as ratios measured in one run
 update: ## renew constraints.txt with the newest versions that fit
 	@$(PYTHON) -m venv build/update
 	@build/update/bin/python -m pip install --quiet --upgrade pip
-	build/update/bin/python -m pip install --upgrade --editable '.[dev]'
+	build/update/bin/python -m pip install --upgrade --editable '.[dev,bench]'
 	@{ head -1 constraints.txt; build/update/bin/python -m pip freeze --all --exclude-editable \
 		--exclude dlcourse --exclude pip | sed 's/+cpu//'; } > build/constraints.txt
 	@mv build/constraints.txt constraints.txt && rm -r build/update && git diff --stat constraints.txt

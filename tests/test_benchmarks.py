@@ -3,6 +3,8 @@
 import importlib.util
 from pathlib import Path
 
+import pytest
+
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
@@ -30,3 +32,70 @@ def test_a_section_is_renewed_and_the_others_stay(tmp_path, monkeypatch):
     expected = f"{readme.HEAD}\n## a.py\n\nfirst\n\n## b.py\n\nnew\n"
     assert (tmp_path / "README.md").read_text("utf8") == expected
     assert readme.processor()
+
+
+@pytest.fixture
+def benchmark(monkeypatch, tmp_path):
+    """``benchmark(name)`` loads a file of the folder; its README is a temporary one."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # set by benchmarks themselves: put back afterwards
+    monkeypatch.syspath_prepend(FOLDER)
+    import _readme
+
+    monkeypatch.setattr(_readme, "README", tmp_path / "README.md")
+    return lambda name: load(FOLDER / f"{name}.py")
+
+
+def test_training_compares_every_loop_that_is_there(benchmark, monkeypatch, tmp_path, capsys):
+    torch = pytest.importorskip("torch")
+    training = benchmark("training")
+    small = training.Case("a line", torch.nn.Linear(3, 10), (2, 3), 3, 2)
+    monkeypatch.setattr(training, "cases", lambda: [small])
+    monkeypatch.setattr(training, "PACKAGES", {"Fabric": "not-there", "Accelerate": "not-there"})
+    training.main()
+    said = capsys.readouterr().out
+    assert 'Fabric is not measured: not-there is missing, pip install "dlcourse[bench]"' in said
+    rows = [line.split(" | ") for line in said.splitlines() if line.startswith("| a line")]
+    assert [row[1] for row in rows] == ["bare loop", "Trainer"]
+    assert rows[0][3] == "1" and float(rows[1][3]) > 0
+    assert training.median([*range(101)]) == (40, 50, 60) and training.median([2, 4]) == (2, 3, 4)
+    assert "not installed: Fabric, Accelerate" in (tmp_path / "README.md").read_text("utf8")
+
+
+def test_training_stops_where_a_loop_gives_other_weights(benchmark, monkeypatch):
+    torch = pytest.importorskip("torch")
+    training = benchmark("training")
+    other = training.LOOPS | {"Trainer": lambda model, optimizer: lambda batches: None}
+    monkeypatch.setattr(training, "LOOPS", other)
+    case = training.Case("a line", torch.nn.Linear(3, 10), (2, 3), 3, 2)
+    with pytest.raises(SystemExit, match="a line: the Trainer gives other weights"):
+        training.prepare(case, ["bare loop", "Trainer"])
+
+
+def test_time_to_accuracy_counts_what_was_trained_until_each_target(benchmark, monkeypatch):
+    torch = pytest.importorskip("torch")
+    timing = benchmark("time_to_accuracy")
+    x, y = torch.randn(40, 1, 28, 28), torch.arange(40) % 10
+    accuracies = iter([0.5, 0.975, 0.9, 0.98])
+    monkeypatch.setattr(timing, "validated", lambda model, part: next(accuracies))
+    monkeypatch.setattr(timing, "LOOK", 32)
+    runs = [timing.until("ours", (x, y), (x, y), 0)]
+    assert [images for _, images in runs[0]] == [72, 152]  # looked at 32, 72, 112, 152
+    assert 0 < runs[0][0][0] < runs[0][1][0]
+    never = [(float("inf"), float("inf"))] * 2
+    rows = timing.table({"examples": [never], "ours": runs}).splitlines()
+    assert rows[2].startswith("| 97% | ∞ | ∞ | 0 of 1 | ")
+    assert rows[2].endswith(" | 72 | 1 of 1 | – |")
+
+
+def test_both_contenders_of_time_to_accuracy_learn_and_shifts_move_all_pixels(benchmark):
+    torch = pytest.importorskip("torch")
+    timing = benchmark("time_to_accuracy")
+    x, y = torch.randn(12, 1, 28, 28), torch.arange(12) % 10
+    for contender in timing.CONTENDERS.values():
+        model, step, _, _ = contender(12)
+        before = [p.detach().clone() for p in model.parameters()]
+        step(x, y)
+        assert not all(map(torch.equal, before, model.parameters()))
+        assert 0 <= timing.validated(model, (x, y)) <= 1 and model.training
+    moved = {tuple(timing.shifted(x)[0, 0, 14].tolist()) for _ in range(200)}
+    assert len(moved) == 25 and timing.shifted(x).shape == x.shape

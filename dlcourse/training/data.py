@@ -138,7 +138,7 @@ class OnDevice:
     def __len__(self) -> int:
         return len(self.order)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:  # a batch of each tensor, mostly two
         first, self.order.batch = self.order.batch, 0
         batches = self.order.indices(first)
         if not batches:

@@ -82,6 +82,7 @@ class Stepper:
             )
         self.optimizer.zero_grad()
         self._updated = False
+        scaler = self.scaler if self.scaler.is_enabled() else None  # skip its idle calls
         losses = []
         for i, ((x, y), n) in enumerate(zip(window, counts, strict=True)):
             x, y = self.placed(x, y)
@@ -89,16 +90,19 @@ class Stepper:
                 loss = self._loss(x, y, n)
                 if len(window) > 1 or self.ranks.world > 1:
                     loss = loss * self._share(n, total, loss.dtype)
-                self.scaler.scale(loss).backward()
+                (scaler.scale(loss) if scaler else loss).backward()
             losses.append(loss.detach())
-        if self.scaler.is_enabled():
-            self.scaler.unscale_(self.optimizer)  # clip and measure the true gradient
+        if scaler:
+            scaler.unscale_(self.optimizer)  # clip and measure the true gradient
         self._norm = None
         if self.max_grad_norm is not None:
             parameters = self.model.parameters()
             self._norm = nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
+        if scaler:
+            scaler.step(self.optimizer)
+            scaler.update()
+        else:
+            self.optimizer.step()
         if self._updated:
             if self.scheduler:
                 self.scheduler.step()
