@@ -76,15 +76,16 @@ $(VENV)/pip.stamp:
 	@touch $@
 
 $(VENV)/course.stamp: $(PACKAGING) | $(VENV)/pip.stamp
-	@echo "Installing into $(VENV): some 170 packages, a download of about 300 MB, 1.2 GB on disk."
+	@echo "Installing into $(VENV): some 180 packages, a download of about 500 MB, 2 GB on disk, with"
+	@echo "torch for the CPU. On Linux plain torch brings CUDA, gigabytes more: the README says how not to."
 	@set -o pipefail; $(PY) -m pip install --constraint constraints.txt --editable \
-		'.[book,grading,lab]' | sed '/already satisfied/d' \
+		'.[book,grading,lab,torch]' | sed '/already satisfied/d' \
 		|| { echo "Not everything could be installed: the lines above say what. Is there a network?" \
 		"What has been downloaded is kept; run make again."; exit 1; }
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/course.stamp
-	@echo "Installing what the tests need beside it: torch and Playwright, about 300 MB with torch for the CPU."
+	@echo "Installing what the tests need beside it: mypy, ruff and Playwright, about 100 MB."
 	@$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 

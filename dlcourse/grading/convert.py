@@ -9,13 +9,14 @@ import hashlib
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from dlcourse.checks.core import registry
 from dlcourse.checks.core.choice import Choice
+from dlcourse.checks.core.exercise import SHEET_IMPORTS
 from dlcourse.grading.course import find_sheet, overwrite
 from dlcourse.grading.errors import CourseError, needs
 from dlcourse.grading.sheet import BEGIN, END, ROLES, Cell, grade_id, read, verify
@@ -37,7 +38,8 @@ def convert(slug: str, root: str | Path = ".", into: str | Path | None = None) -
     except ValueError as error:
         raise CourseError(f"The sheet '{slug}' has no checks: {error}") from error
     shown = os.path.relpath(path, root)
-    notebook = build(path.read_text(encoding="utf-8"), shown, unit, requirement(root))
+    source = path.read_text(encoding="utf-8")
+    notebook = build(source, shown, unit, requirement(root, unit.imports))
     out = Path(into or Path(root, "build", "source")) / slug / f"{slug}.ipynb"
     overwrite(out, nbformat.writes(notebook) + "\n")
     return out
@@ -53,7 +55,7 @@ def build(source: str, file: str, unit: Any, requirement: str) -> nbformat.Noteb
         if position == 0:
             out += [
                 with_id(new_markdown_cell(overview(cells, unit)), "overview"),
-                graded(new_code_cell(setup(requirement)), "setup", {"locked": True}),
+                graded(new_code_cell(setup(requirement, unit.imports)), "setup", {"locked": True}),
             ]
     return new_notebook(
         cells=out,
@@ -126,21 +128,29 @@ def graded(
     return with_id(cell, grade_id)
 
 
-def setup(requirement: str) -> str:
-    """The first code cell: installs what the sheet needs where that is missing."""
+def setup(requirement: str, imports: Sequence[str] = ()) -> str:
+    """The first code cell: installs what the sheet needs where that is missing.
+
+    ``imports`` are the unit's own, beside NumPy. Where torch is among them, it is looked for too:
+    somebody may have the course without it.
+    """
+    looked_for = "import dlcourse, torch" if "torch" in imports else "import dlcourse"
+    loads = "".join(f"{SHEET_IMPORTS[name]}\n" for name in imports)
     return f'''\
 # Installs the course if it isn't there yet (in Colab, say), then loads what this sheet uses.
 try:
-    import dlcourse
+    {looked_for}
 except ImportError:
     %pip install -q "{requirement}"
 
 import numpy as np
-from dlcourse.checks import check'''
+{loads}from dlcourse.checks import check'''
 
 
-def requirement(root: str | Path = ".") -> str:
+def requirement(root: str | Path = ".", imports: Sequence[str] = ()) -> str:
     """What pip is asked for: this version's wheel, from where ``[project.urls]`` says it lives.
+
+    With the extra that brings torch where a unit's ``imports`` have it.
 
     ``pyproject.toml`` is read where there is one: an editable install's metadata grows stale.
     """
@@ -155,7 +165,8 @@ def requirement(root: str | Path = ".") -> str:
     if not home:
         raise CourseError("pyproject.toml must say under [project.urls] what the Homepage is.")
     wheel = f"{home.rstrip('/')}/wheels/dlcourse-{version}-py3-none-any.whl"
-    return f"dlcourse[data] @ {wheel}"
+    extras = "data,torch" if "torch" in imports else "data"
+    return f"dlcourse[{extras}] @ {wheel}"
 
 
 def overview(cells: Iterable[Cell], unit: Any) -> str:

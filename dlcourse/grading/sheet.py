@@ -87,8 +87,8 @@ def verify(cells: list[Cell], file: str, unit: Any) -> None:
             continue
         if cell.role not in ROLES:
             refuse(cell, f"unknown role '{cell.role}'; there are {', '.join(ROLES)}.")
-        if not re.fullmatch(r"[a-z][a-z0-9_]{0,50}", cell.name):
-            refuse(cell, f"a cell with a role needs a grade_id in lower_case, not '{cell.name}'.")
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,50}", cell.name):  # CapWords: a class
+            refuse(cell, f"a role needs a grade_id that is a name in Python, not '{cell.name}'.")
         if cell.markdown != ROLES[cell.role][0]:
             refuse(cell, f"'{cell.role}' must be {'Markdown' if not cell.markdown else 'code'}.")
         if (cell.role, cell.name) in seen:

@@ -5,7 +5,8 @@ import nbformat
 import pytest
 from nbgrader.nbgraderformat import MetadataValidator
 
-from dlcourse.grading.convert import build, convert, open_folds, requirement
+from dlcourse.checks.core import registry
+from dlcourse.grading.convert import build, convert, open_folds, requirement, setup
 from dlcourse.grading.errors import CourseError
 
 from .conftest import TINY
@@ -155,6 +156,23 @@ def test_without_pyproject_the_installed_package_says_where_it_lives(tmp_path):
         r"dlcourse\[data\] @ https://\S+/wheels/dlcourse-[\d.]+-py3-none-any.whl",
         requirement(tmp_path),
     )
+
+
+def test_a_sheet_about_torch_installs_and_imports_it_and_others_stay_as_they_are(tmp_path):
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nversion = "3.2"\nurls = { Homepage = "https://a.org/b/" }\n'
+    )
+    wanted = requirement(tmp_path, ("torch", "nn"))
+    assert wanted.startswith("dlcourse[data,torch] @ https://a.org")
+    with_torch, plain = setup(wanted, ("torch", "nn")), setup("dlcourse")
+    assert "import dlcourse, torch\n" in with_torch
+    assert "import numpy as np\nimport torch\nfrom torch import nn\nfrom dlcourse" in with_torch
+    assert "torch" not in plain and "import numpy as np\nfrom dlcourse.checks" in plain
+
+
+def test_whether_a_sheet_is_about_torch_is_what_its_checks_import():
+    assert registry.unit("pytorch").imports == ("torch", "nn")
+    assert registry.unit("neurons").imports == ()
 
 
 def test_a_project_without_homepage_is_refused(tmp_path):

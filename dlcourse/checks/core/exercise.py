@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+# what a sheet's set-up cell imports beside NumPy, where its checks do
+SHEET_IMPORTS = {"torch": "import torch", "nn": "from torch import nn"}
 Kind = Literal["write", "mend", "predict", "derive", "design", "choose"]
 
 
@@ -171,7 +174,8 @@ class Exercise:
 
     def from_source(self, which: str = "reference") -> Any:
         """The answer made from its source on the sheet's own imports, like a learner's."""
-        namespace: dict[str, Any] = {"np": np}
+        module = vars(sys.modules[self.functions()[which].__module__])
+        namespace = {"np": np} | {name: module[name] for name in SHEET_IMPORTS if name in module}
         exec(compile(self.source(which), f"<{self.name}: {which}>", "exec"), namespace)
         return namespace[self.name]
 
@@ -201,3 +205,4 @@ class Unit:
     slug: str
     exercises: dict[str, Exercise]
     questions: dict[str, Question]
+    imports: tuple[str, ...] = ()  # of SHEET_IMPORTS, what its file has and so its sheet

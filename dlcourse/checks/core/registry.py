@@ -9,7 +9,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from dlcourse.checks.core.exercise import Exercise, Question, Unit
+from dlcourse.checks.core.exercise import SHEET_IMPORTS, Exercise, Question, Unit
 
 FOLDER = Path(__file__).resolve().parents[1]
 INDEX = FOLDER / "index.json"
@@ -43,7 +43,7 @@ def find(name: str) -> Exercise:
     for slug, names in index().items():
         if name in names and name in unit(slug).exercises:
             return unit(slug).exercises[name]
-    names = [n for slug in units() for n in unit(slug).exercises]
+    names = [n for known in index().values() for n in known]  # a unit may need what isn't there
     raise UnknownExercise(_unknown("exercise", name, names))
 
 
@@ -55,7 +55,8 @@ def load(slug: str) -> Unit:
     for exercise in exercises.values():
         exercise.slug = slug
     questions = {q.name: q for q in found if isinstance(q, Question)}
-    return Unit(slug, exercises, questions)
+    imports = tuple(name for name in SHEET_IMPORTS if name in vars(module))
+    return Unit(slug, exercises, questions, imports)
 
 
 def make_index() -> dict[str, list[str]]:

@@ -14,6 +14,7 @@ import numpy as np
 from dlcourse.checks.core.exercise import Case, Exercise, Mistake
 from dlcourse.checks.core.values import (
     Refused,
+    Tensor,
     alike,
     describe,
     difference,
@@ -250,12 +251,14 @@ class Trial:
 
     def _arguments(self, case: Case) -> str:
         """The arguments, if they are small enough to read."""
-        if sum(np.size(a) for a in case.args if isinstance(a, np.ndarray)) > SHOWN:
+        args = [a if type(a) in (list, tuple, dict) else (*_tensors(a), a)[0] for a in case.args]
+        arrays = [a for a in args if isinstance(a, np.ndarray)]
+        if sum(map(np.size, [*arrays, *_tensors(args)])) > SHOWN:
             return ""
-        arrays = [a for a in case.args if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
+        arrays = [a for a in args if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
         tiny = any(np.any((a != 0) & (np.abs(a) < 1e-4)) for a in arrays)
         with np.printoptions(precision=4, suppress=not tiny, threshold=SHOWN):
-            shown = [f"{n} = {_short(a)}" for n, a in zip(self._names, case.args, strict=True)]
+            shown = [f"{n} = {_short(a)}" for n, a in zip(self._names, args, strict=True)]
         return ", ".join(shown)
 
 
@@ -268,7 +271,22 @@ def _constant(value: Any) -> Callable:
 
 
 def _dtype(value: Any) -> Any:
+    if isinstance(value, Tensor):  # to hang on a graph is a matter of type, as float32 is
+        return value.array.dtype, value.requires_grad
+    if isinstance(value, list):
+        return [_dtype(v) for v in value]
+    if isinstance(value, dict):
+        return {k: _dtype(v) for k, v in value.items()}
     return value.dtype if isinstance(value, np.ndarray) else type(value)
+
+
+def _tensors(value: Any) -> list[np.ndarray]:
+    """The tensors in an argument, as arrays."""
+    if type(value) in (list, tuple, dict):
+        inside = value.values() if type(value) is dict else value
+        return [array for v in inside for array in _tensors(v)]
+    known = plain(value)
+    return [known.array] if isinstance(known, Tensor) else []
 
 
 def _short(value: Any) -> str:

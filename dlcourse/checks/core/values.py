@@ -1,11 +1,15 @@
 """Plain values: what an answer is made of once nothing of the learner's own can speak for it.
 
 Numbers and arrays become exact ``numpy.ndarray`` (a number has no axes), lists and tuples become
-lists; strings, booleans, ``None`` and dicts stay. Everything else is :class:`Refused`, whatever it
-claims about itself: an object whose ``__eq__`` always says yes never gets to say it.
+lists; strings, booleans, ``None`` and dicts stay. A torch tensor becomes a :class:`Tensor`: its
+array, and whether it asks for a gradient. Everything else is :class:`Refused`, whatever it claims
+about itself: an object whose ``__eq__`` always says yes never gets to say it.
+
+torch is never imported here: where nobody has, no value is a tensor.
 """
 
 import copy
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +24,17 @@ class Refused:
     """A value that can't be judged, and what it is, in words."""
 
     what: str
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """A torch tensor: an array isn't one, and whether it hangs on a graph is told apart.
+
+    Where that doesn't matter, ``observe`` detaches. How the tensor lies in memory is left out.
+    """
+
+    array: np.ndarray
+    requires_grad: bool = False
 
 
 def plain(value: Any) -> Any:
@@ -49,7 +64,20 @@ def plain(value: Any) -> Any:
     if kind is dict:
         odd = [k for k in value if type(k) not in (str, int)]
         return Refused("a dict with odd keys") if odd else {k: plain(v) for k, v in value.items()}
+    torch = sys.modules.get("torch")
+    if torch is not None and kind in (torch.Tensor, torch.nn.Parameter):
+        return _tensor(torch, value)
     return Refused(f"a {kind.__module__}.{kind.__qualname__}".replace("builtins.", ""))
+
+
+def _tensor(torch: Any, value: Any) -> Any:
+    """Of a tensor on another device, or of a type that NumPy doesn't know, only what it is."""
+    if value.device.type != "cpu":
+        return Refused(f"a tensor on the device {value.device}")
+    if value.layout != torch.strided or value.is_quantized or value.dtype == torch.bfloat16:
+        return Refused(f"a tensor of layout {value.layout} and dtype {value.dtype}")
+    array = value.detach().resolve_conj().resolve_neg().numpy()
+    return Tensor(np.array(array), value.requires_grad)
 
 
 def identical(a: Any, b: Any) -> bool:
@@ -60,6 +88,8 @@ def identical(a: Any, b: Any) -> bool:
             and a.shape == b.shape
             and bool(np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"))
         )
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return a.requires_grad == b.requires_grad and identical(a.array, b.array)
     if isinstance(a, list) and isinstance(b, list):
         return len(a) == len(b) and all(map(identical, a, b))
     if isinstance(a, dict) and isinstance(b, dict):
@@ -76,6 +106,8 @@ def describe(value: Any) -> str:
     """What a plain value is, in a few words: ``an array of shape (3, 2)``, ``a number``."""
     if isinstance(value, Refused):
         return value.what
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {tuple(value.array.shape)}"
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape}" if value.ndim else "a number"
     if isinstance(value, list):
@@ -93,6 +125,8 @@ def difference(got: Any, want: Any, tolerance: float, reveal: bool = True) -> st
     """
     if isinstance(want, np.ndarray):
         return _array_difference(got, want, tolerance, reveal)
+    if isinstance(want, Tensor):
+        return _tensor_difference(got, want, tolerance, reveal)
     if type(got) is not type(want):
         return f"is {describe(got)}; it should be {describe(want)}"
     if isinstance(want, list):
@@ -109,6 +143,23 @@ def difference(got: Any, want: Any, tolerance: float, reveal: bool = True) -> st
     for place, (g, w) in pairs:
         if wrong := difference(g, w, tolerance, reveal):
             return f"at [{place!r}] {wrong}"
+    return None
+
+
+def _tensor_difference(got: Any, want: Tensor, tolerance: float, reveal: bool) -> str | None:
+    if not isinstance(got, Tensor):
+        return f"is {describe(got)}; it should be {describe(want)}"
+    given, right = got.array, want.array
+    if given.shape == right.shape and given.dtype != right.dtype:  # exact: torch converts nothing
+        return f"has dtype torch.{given.dtype}; it should be torch.{right.dtype}"
+    if given.shape != right.shape:
+        return f"has shape {given.shape}; it should be {right.shape}"
+    if wrong := _array_difference(given, right, tolerance, reveal):
+        return wrong
+    if got.requires_grad and not want.requires_grad:
+        return "has the right numbers, but hangs on a graph: it requires a gradient"
+    if want.requires_grad and not got.requires_grad:
+        return "has the right numbers, but is cut off from the graph: it requires no gradient"
     return None
 
 
@@ -161,6 +212,8 @@ def _gaps(got: np.ndarray, want: np.ndarray) -> np.ndarray:
 
 def alike(a: Any, b: Any, rounding: float = 1e-4) -> bool:
     """Whether two plain values are the same but for rounding and precision; NaN is like NaN."""
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return alike(a.array, b.array, rounding)
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         if a.shape != b.shape or (a.dtype.kind == "b") != (b.dtype.kind == "b"):
             return False
