@@ -184,10 +184,10 @@ print(f"at 100 TFLOP/s that is {training / 100e12:.1f} s")
 # nothing but padding, but not all of them.
 #
 # Afterwards each parameter's `.grad` is the gradient of the batch's loss, whatever was in it
-# before, and the function returns that loss as a Python number. Take no step. The parts of the
-# check are `loss`, `gradients` and `memory`: at no time is more kept for the way back than the
-# largest micro-batch needs. So a forward pass is followed by its backward pass, before the next
-# one.
+# before, and the function returns that loss as a Python number. Take no step: the weights stay as
+# they are. The parts of the check are `loss`, `gradients`, `untouched` (all else of the network)
+# and `memory`: at no time is more kept for the way back than the largest micro-batch needs. So a
+# forward pass is followed by its backward pass, before the next one.
 #
 # For example, with logits that are all equal and 4 classes, the loss is $\log 4 \approx 1.3863$,
 # whatever the micro-batches.
@@ -251,7 +251,7 @@ for size in (12, 5, 1):
 # call. The method returns two things: a list of the new weights, and True if there was a step.
 #
 # - If any entry of any gradient is infinite or NaN, there is no step: all weights come back as they
-#   are, with False, and `scale` is halved.
+#   are, with False, and `scale` is halved. It may fall below 1.
 # - Else the gradients become float64 and are divided by the scale; *then* they are clipped: with
 #   $\lVert g \rVert$ the norm over all entries of all arrays, all are multiplied by
 #   $\min(1, c / (\lVert g \rVert + 10^{-6}))$, where $c$ is `max_norm`. Each weight goes by `-lr`
@@ -415,7 +415,7 @@ check("save_and_resume", save_and_resume)
 # Return a list with the mean for each rank, each computed from what that rank has. The parts of the
 # check: `means`; `total`, the numbers sent by all ranks together, which is $2 (P - 1) n$ for $P$
 # ranks and $n$ numbers; `busiest`, that no rank sends more than $2 (P - 1) \lceil n / P \rceil$;
-# `neighbours`, that each sends to the next one only.
+# `neighbours`, how many ranks onwards messages go, which is `[1]`.
 #
 # For example, for two ranks with `[1, 2]` and `[3, 6]` both get `[2, 4]`, and four numbers are
 # sent.

@@ -625,7 +625,7 @@ def mlp_without_widening(batch, tokens, hidden, layers, heads, kv_heads, vocab):
 accumulate_gradients = Exercise(
     "accumulate_gradients",
     "The gradient of a batch that doesn't fit",
-    parts={"loss": 1, "gradients": 3, "memory": 1},
+    parts={"loss": 1, "gradients": 3, "memory": 1, "untouched": 1},
     minutes=20,
     difficulty=2,
     outcomes=(NUMBERS,),
@@ -667,7 +667,7 @@ def _(candidate, state, micro_batches):
         p.grad = torch.full_like(p, 0.25)  # left by the step before
     largest = max(x.numel() for x, _ in micro_batches)
     padded = [x for x, y in micro_batches if not (y != -100).any()]
-    waiting, most = {}, [0]
+    waiting, sizes, most = {}, [0], [0]
 
     def forward_done(module, inputs, logits):
         x = inputs[0]
@@ -675,16 +675,24 @@ def _(candidate, state, micro_batches):
         if logits.requires_grad and not alone:  # of padding alone nobody needs the way back
             place = len(most)
             waiting[place] = x.numel()
+            sizes.append(x.numel())
             logits.register_hook(lambda gradient: waiting.update({place: 0}))
         most.append(sum(waiting.values()))
 
     hook = net.register_forward_hook(forward_done)
     loss = candidate(net, micro_batches)
     hook.remove()
+    memory = "one micro-batch at a time" if max(most) else "nothing is kept"
+    if max(sizes) > largest:
+        memory = "more at once than the largest micro-batch"
+    elif max(most) > largest:
+        memory = "several wait for their backward pass"
+    weights = {name: value.detach().clone() for name, value in net.named_parameters()}
     return {
         "loss": loss,
         "gradients": {name: p.grad for name, p in net.named_parameters()},
-        "memory": 0 < max(most) <= largest,
+        "memory": memory,
+        "untouched": [weights, [p.requires_grad for p in net.parameters()], net.training],
     }
 
 
@@ -885,8 +893,8 @@ def cleared_every_time(net, micro_batches):
 
 
 @accumulate_gradients.mistake(
-    "Numbers right, memory not: while you add up losses, the graph of each micro-batch is kept. "
-    "When can it go?",
+    "The graph of each micro-batch is kept until the last of them has gone through. When could it "
+    "go?",
     loses=("memory",),
 )
 def all_graphs_at_once(net, micro_batches):
@@ -928,6 +936,36 @@ def losses_averaged(net, micro_batches):
         if (y != -100).any():
             means.append(loss.item() / int((y != -100).sum()))
     return sum(means) / len(means)
+
+
+@accumulate_gradients.mistake(
+    "You put all of it together again, and it didn't fit. One micro-batch at a time.",
+    loses=("memory",),
+)
+def put_together(net, micro_batches):
+    pad, longest = nn.functional.pad, max(x.shape[1] for x, _ in micro_batches)
+    x = torch.cat([pad(x, (0, 0, 0, longest - x.shape[1])) for x, _ in micro_batches])
+    y = torch.cat([pad(y, (0, longest - y.shape[1]), value=-100) for _, y in micro_batches])
+    net.zero_grad()
+    loss = nn.functional.cross_entropy(net(x).flatten(0, 1), y.flatten())
+    loss.backward()
+    return loss.item()
+
+
+@accumulate_gradients.mistake(
+    "The weights have moved. The step is somebody else's task, who may want to clip first.",
+    loses=("untouched",),
+)
+def takes_a_step(net, micro_batches):
+    count = sum(int((y != -100).sum()) for _, y in micro_batches)
+    net.zero_grad()
+    total = 0.0
+    for x, y in micro_batches:
+        loss = nn.functional.cross_entropy(net(x).flatten(0, 1), y.flatten(), reduction="sum")
+        (loss / count).backward()
+        total += loss.item()
+    torch.optim.SGD(net.parameters(), lr=0.1).step()
+    return total / count
 
 
 # loss_scaling -----------------------------------------------------------------------------
@@ -972,6 +1010,7 @@ def _(rng):
     weights, steps, *rest = made([SMALL] * 4, 64, 3)
     steps[2][0][1, 1] = 1e9
     yield Case((weights, steps, *rest), "one entry of the first array overflows")
+    yield Case(made([LOUD, LOUD, SMALL, SMALL], 2, 3), "a scale that falls below 1")
     while True:
         powers = rng.choice([SMALL, USUAL, LOUD], size=7, p=[0.4, 0.4, 0.2]).tolist()
         scale = 2.0 ** int(rng.integers(3, 6))
@@ -1359,6 +1398,27 @@ class CountsSkipped:
 
 
 @loss_scaling.mistake(
+    "Your scale stops at 1. It may be smaller: then it protects from overflow alone.",
+    loses=("scales",),
+)
+class NeverBelowOne:
+    def __init__(self, scale, growth_interval):
+        self.scale, self.growth_interval, self.clean = scale, growth_interval, 0
+
+    def step(self, weights, gradients, lr, max_norm):
+        if not all(np.isfinite(g).all() for g in gradients):
+            self.scale, self.clean = max(self.scale / 2, 1.0), 0
+            return weights, False
+        true = [g.astype(np.float64) / self.scale for g in gradients]
+        norm = np.sqrt(sum((g**2).sum() for g in true))
+        share = min(1.0, max_norm / (norm + 1e-6))
+        self.clean += 1
+        if self.clean == self.growth_interval:
+            self.scale, self.clean = self.scale * 2, 0
+        return [w - lr * share * g for w, g in zip(weights, true, strict=True)], True
+
+
+@loss_scaling.mistake(
     "The scale only goes down. After one unlucky batch it would be small for the rest of the run.",
     loses=("scales",),
 )
@@ -1676,13 +1736,13 @@ def _(candidate, x, y, optimizer, steps, first, second):
         os.rename(there, elsewhere)
         try:
             held = torch.load(elsewhere, weights_only=True)
-            plain = isinstance(held, dict) and zipfile.is_zipfile(elsewhere)
+            plain = isinstance(held, dict | list | tuple) and zipfile.is_zipfile(elsewhere)
         except Exception:
             plain = False
         new = started(second)
-        parts_of = new.net, new.optimizer, new.scheduler
+        parts_of = new.net, new.optimizer, new.scheduler, new.generator
         candidate.resume(new, elsewhere)
-        if parts_of != (new.net, new.optimizer, new.scheduler):
+        if parts_of != (new.net, new.optimizer, new.scheduler, new.generator):
             raise RuntimeError("resume put other objects into the run; the program holds the old")
         state = new.optimizer.state_dict()
         moments = [
@@ -2224,7 +2284,7 @@ def _(candidate, gradients):
         if arrived.ndim != 1:
             raise ValueError(f"a message is one-dimensional, not of shape {arrived.shape}")
         sent[source] += arrived.size
-        if arrived.size:
+        if ranks > 1:
             pairs.add((int(source), int(target)))
         return arrived
 
@@ -2233,7 +2293,7 @@ def _(candidate, gradients):
         "means": list(means),
         "total": sum(sent),
         "busiest": max(sent) <= 2 * (ranks - 1) * -(-size // ranks),
-        "neighbours": all(target == (source + 1) % ranks for source, target in pairs),
+        "neighbours": sorted({(target - source) % ranks for source, target in pairs}),
     }
 
 
@@ -2536,9 +2596,12 @@ def the_rest_left_out(gradients, send):
 
 
 @all_reduce_mean.mistake(
-    "The mean is right, and nothing has been sent. In a real run the ranks are machines; the "
-    "array of another one is only to be had by `send`.",
-    loses=("total",),
+    "Nothing has been sent. In a real run the ranks are machines; the array of another one is "
+    "only to be had by `send`.",
+    loses=(
+        "total",
+        "neighbours",
+    ),
 )
 def nothing_sent(gradients, send):
     mean = np.mean(gradients, axis=0)
