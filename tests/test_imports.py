@@ -32,7 +32,8 @@ ALLOWED = {
 }
 OUTSIDE = {"dlcourse.scratch": {"numpy"}, "dlcourse.checks": {"numpy", "IPython"}}
 
-TORCH_UNITS = {"dlcourse.checks.pytorch"}  # the checks of units that are about torch
+# the checks of units that are about torch
+TORCH_UNITS = {"dlcourse.checks.pytorch", "dlcourse.checks.gpu_training"}
 
 
 def module(path: Path) -> str:
