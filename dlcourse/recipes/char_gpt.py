@@ -7,7 +7,7 @@ best there, it reports the loss on that part in nats a character (natural logari
 lines. The epoch is chosen on the same part, so its loss is a little flattering.
 
 A run that is killed goes on with ``--resume``, bit for bit on the CPU; on a GPU as far as its
-kernels are deterministic. Expected on a GPU, not measured yet: about 1.4 nats in under a minute.
+kernels are deterministic. Expected on a GPU, not measured yet: about 1.5 nats in under a minute.
 """
 
 import dlcourse.training  # noqa: F401  # before torch: it says what to install where that is missing
