@@ -54,12 +54,8 @@ def trainer(model: nn.Module, optimizer: torch.optim.Optimizer) -> Go:
     return Trainer(model, optimizer, F.cross_entropy).train_epoch
 
 
-def fabric(model: nn.Module, optimizer: torch.optim.Optimizer) -> Go:
-    from lightning_fabric import Fabric
-
-    one = Fabric(accelerator="cpu", devices=1)
-    one.launch()
-    wrapped, stepping = one.setup(model, optimizer)
+def prepared(one, wrapped: nn.Module, stepping) -> Go:
+    """The loop of Fabric and of Accelerate, who ``one`` is, on what they made of both."""
 
     def go(batches: Batches) -> None:
         wrapped.train()
@@ -70,23 +66,21 @@ def fabric(model: nn.Module, optimizer: torch.optim.Optimizer) -> Go:
             stepping.step()
 
     return go
+
+
+def fabric(model: nn.Module, optimizer: torch.optim.Optimizer) -> Go:
+    from lightning_fabric import Fabric
+
+    one = Fabric(accelerator="cpu", devices=1)
+    one.launch()
+    return prepared(one, *one.setup(model, optimizer))
 
 
 def accelerate(model: nn.Module, optimizer: torch.optim.Optimizer) -> Go:
     from accelerate import Accelerator
 
     one = Accelerator(cpu=True)
-    wrapped, stepping = one.prepare(model, optimizer)
-
-    def go(batches: Batches) -> None:
-        wrapped.train()
-        for x, y in batches:
-            stepping.zero_grad()
-            loss = F.cross_entropy(wrapped(x), y)
-            one.backward(loss)
-            stepping.step()
-
-    return go
+    return prepared(one, *one.prepare(model, optimizer))
 
 
 LOOPS = {"bare loop": bare, "Trainer": trainer, "Fabric": fabric, "Accelerate": accelerate}
