@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,6 +20,7 @@ PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
 DLCOURSE = [sys.executable, "-m", "dlcourse.cli"]
 BOOK = ["jupyter-book", "build", ".", "-W", "-n", "--keep-going"]
 SITE_TESTS = ["tests/book/test_site.py"]  # they read the built pages
+LAST_LINES = 8  # of a command that fails among others, said again below the table
 
 
 Commands = list[list[str]] | set[tuple[str, ...]]  # one after the other, or side by side
@@ -72,18 +74,28 @@ def steps_of_unit(slug: str) -> dict[str, Commands]:
     }
 
 
-def run(commands: Commands) -> bool:
-    """Whether all commands succeed. Side by side, each prints what it has to say at its end."""
+def run(commands: Commands) -> list[str]:
+    """The commands that fail, and how. Those side by side print when they end."""
     if isinstance(commands, list):
-        return all(subprocess.run(command).returncode == 0 for command in commands)
+        for command in commands:
+            if code := subprocess.run(command).returncode:
+                return [f"exit {code}: {readable(command)}"]
+        return []
 
-    def alone(command: tuple[str, ...]) -> bool:
+    def alone(command: tuple[str, ...]) -> str | None:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         print(done.stdout, end="", flush=True)
-        return done.returncode == 0
+        if not done.returncode:
+            return None
+        last = "\n".join(f"    {line}" for line in done.stdout.splitlines()[-LAST_LINES:])
+        return f"exit {done.returncode}: {readable(command)}, which ended with\n{last}"
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return all([*pool.map(alone, sorted(commands))])
+        return [failure for failure in pool.map(alone, sorted(commands)) if failure]
+
+
+def readable(command: Iterable[str]) -> str:
+    return " ".join(command).replace(sys.executable, "python")
 
 
 def main() -> int:
@@ -105,10 +117,13 @@ def main() -> int:
         start = time.monotonic()
         rows.append((name, run(commands), time.monotonic() - start))
     print(f"\n{'step':<20} {'minutes':>8}")
-    for name, passed, seconds in [*rows, ("together", True, sum(r[2] for r in rows))]:
-        print(f"{name:<20} {seconds / 60:8.1f}{'' if passed else '  FAILED'}")
-    failed = sum(not passed for _, passed, _ in rows)
+    for name, failures, seconds in [*rows, ("together", [], sum(r[2] for r in rows))]:
+        print(f"{name:<20} {seconds / 60:8.1f}{'  FAILED' if failures else ''}")
+    failed = sum(bool(failures) for _, failures, _ in rows)
     print(f"\nsteps: {len(rows) - failed} passed, {failed} failed")
+    for name, failures, _ in rows:
+        for failure in failures:
+            print(f"{name}, {failure}")
     return int(failed > 0)
 
 
