@@ -47,9 +47,9 @@
 #   least time of `vector` shrink? A number; 1 means not at all.
 # - `half_gain`: the sum of `add` was in 32 bits before. By which factor did its least time shrink
 #   when its numbers were halved to 16 bits?
-# - `batch`: a matrix of 4,096 by 4,096 is multiplied by `batch` vectors at once, which are read,
-#   too, and as many are written. Of 1, 2, 4, 8, ... vectors, which is the smallest number for
-#   which memory isn't the limit?
+# - `batch`: a matrix of 4,096 by 4,096 is multiplied by `batch` vectors at once; they are read,
+#   too, and as many results are written. Of 1, 2, 4, 8, ... vectors, which is the smallest number
+#   for which memory isn't the limit?
 #
 # For example, a dot product of two vectors of $n$ numbers needs $2n$ operations ($n$
 # multiplications and as many additions, nearly) and reads $4n$ bytes: 0.5 FLOPs a byte. The cell
@@ -400,9 +400,9 @@ check("save_and_resume", save_and_resume)
 # Around a *ring* nobody sends more than the others: each array is cut into as many chunks as there
 # are ranks, and in every step each rank sends one chunk to the next rank, the last to the first.
 #
-# - *First round*, ranks - 1 steps: what arrives is added to one's own chunk. It is started so that
-#   each chunk is under way, from another rank each. At the end each rank has one chunk that is
-#   summed over all ranks.
+# - *First round*, ranks - 1 steps: what arrives is added to one's own chunk. In its first step
+#   every rank sends a different chunk. At the end each rank has one chunk that is summed over all
+#   ranks.
 # - *Second round*, ranks - 1 steps: finished chunks are passed on, and take the place of one's own.
 #
 # Write `all_reduce_mean(gradients, send)`, in NumPy. `gradients` is a list, one array for each
@@ -413,8 +413,8 @@ check("save_and_resume", save_and_resume)
 # and returns it as it arrives there; what is sent is counted.
 #
 # Return a list with the mean for each rank, each computed from what that rank has. The parts of the
-# check: `means`; `total`, the numbers sent by all ranks together, which is $2 (P - 1) n$ for $P$
-# ranks and $n$ numbers; `busiest`, that no rank sends more than $2 (P - 1) \lceil n / P \rceil$;
+# check: `means`; `total`, the numbers sent by all ranks together, which is $2 (R - 1) n$ for $R$
+# ranks and $n$ numbers; `busiest`, that no rank sends more than $2 (R - 1) \lceil n / R \rceil$;
 # `neighbours`, how many ranks onwards messages go, which is `[1]`.
 #
 # For example, for two ranks with `[1, 2]` and `[3, 6]` both get `[2, 4]`, and four numbers are

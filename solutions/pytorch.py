@@ -131,7 +131,7 @@ print("gradient", w.grad.item())
 #
 # <details><summary>Hint: how do I make the mask without a loop?</summary>
 #
-# Position against length, one beside the other: `torch.arange(longest) < lengths[:, None]`.
+# Compare positions, `torch.arange(longest)`, with lengths. One of the two needs a new axis.
 #
 # </details>
 
@@ -189,7 +189,7 @@ for padded, mask, labels in torch.utils.data.DataLoader(data, 3, collate_fn=Ragg
 # - buffers `mean`, all zeros at first, and `std`, all ones at first, both of shape `(features,)`;
 # - `fit(x)`, for `x` of shape `(samples, features)`: sets `mean` and `std` to those of each feature
 #   in `x`. The standard deviation divides by the number of samples, $N$. Where it is exactly 0,
-#   `std` becomes 1. There is no eps.
+#   `std` becomes 1. There is no eps. A second `fit` forgets the first.
 # - `forward(x)`: $g \odot (x - \text{mean}) \, / \, \text{std}$.
 #
 # The parts of the check: `forward`: its numbers before and after `fit`, and the buffers' own;
@@ -224,6 +224,7 @@ class Standardise(nn.Module):
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("std", torch.ones(features))
 
+    @torch.no_grad()
     def fit(self, x):
         std = x.std(0, correction=0)
         self.mean.copy_(x.mean(0))
@@ -247,14 +248,16 @@ check("Standardise", Standardise)
 #
 # $$y = x \, \sigma(\beta x), \qquad \sigma(z) = \frac{1}{1 + e^{-z}},$$
 #
-# with `x` of shape `(..., features)`, `beta` of shape `(features,)`, and everything entry by entry.
+# with `x` of shape `(samples, features)`, or with more axes in front, `beta` of shape
+# `(features,)`, and everything entry by entry.
 #
 # Write the class `LearntSwish` with two static methods: `forward(ctx, x, beta)`, which returns `y`,
 # and `backward(ctx, dy)`, which returns the gradients with respect to `x` and to `beta`, in this
 # order. Derive them on paper first. What backward needs, forward keeps with
 # `ctx.save_for_backward(...)`, and backward finds in `ctx.saved_tensors`. Inputs and `dy` may be
-# views whose numbers don't lie one behind the other; scores may be as large as 5,000. The gradient
-# of `beta` has the shape of `beta`: `beta` serves all samples, whatever axes they lie on.
+# views whose numbers don't lie one behind the other; $\beta x$ may be as large as 5,000. `beta`
+# serves all samples, whatever axes they lie on. Add up over them, or hand back the larger tensor:
+# torch does here what your `unbroadcast` did.
 #
 # For example, `x = [[2.0]]`, `beta = [0.0]` and `dy = [[1.0]]` give `y = [[1.0]]`, `dx = [[0.5]]`
 # and `dbeta = [1.0]`.
@@ -327,10 +330,9 @@ print("right:", torch.autograd.gradcheck(LearntSwish.apply, (x, beta)))
 #   modules come in the same one.)
 # - `graph`: nothing is recorded for gradients while the held-out samples go through.
 # - `outside`: torch's generator, the switch for gradients and the parameters' `requires_grad` are
-#   afterwards as they were.
+#   afterwards as they were, and each training batch has gone through the network once.
 #
-# The network may come with gradients left in it. Each training batch goes through the network
-# once.
+# The network may come with gradients left in it.
 #
 # For example, with three logits that are all equal, a batch of 2 whose steps change nothing (`lr`
 # 0) and one held-out sample, both numbers are $\log 3 \approx 1.0986$.
@@ -475,11 +477,11 @@ print(f"masses differ by {mass.std():.2f}, predictions by {net(size).std().item(
 # %% [markdown] role="question" grade_id="same_network"
 # ## The same network, other numbers
 #
-# A colleague has ported her NumPy network to torch, layer by layer. "After a hundred steps the
-# losses differ in the second digit," he says who inherits it, "but torch and NumPy never agree to
-# the last digit, so that's rounding." Answer him in four to six sentences: how you would find out
-# where they part, in which order you would look and at what, which differences show at once and
-# which only later, and how you would tell a fault from rounding. A person reads and marks your
-# answer.
+# A colleague has ported her NumPy network to torch, layer by layer, and somebody else takes the
+# port over. "After a hundred steps the losses differ in the second digit," he says, "but torch and
+# NumPy never agree to the last digit, so that's rounding." Answer him in four to six sentences: how
+# you would find out where they part, in which order you would look and at what, which differences
+# show at once and which only later, and how you would tell a fault from rounding. A person reads
+# and marks your answer.
 
 # %% [markdown] role="answer" grade_id="same_network"

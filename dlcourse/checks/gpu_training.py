@@ -108,6 +108,57 @@ def as_fractions():
 
 
 @roofline_forecast.mistake(
+    "`batch`: that is where the limits meet. Which of 1, 2, 4, 8, … comes next?",
+    loses=("batch",),
+)
+def where_the_limits_meet():
+    return {
+        "ridge": 150,
+        "add": "memory",
+        "product": "compute",
+        "vector": "memory",
+        "add_time": 300,
+        "vector_gain": 1,
+        "half_gain": 2,
+        "batch": 162,
+    }
+
+
+@roofline_forecast.mistake(
+    "`add_time`: seconds, you say. Microseconds were asked for.",
+    loses=("add_time",),
+)
+def in_seconds():
+    return {
+        "ridge": 150,
+        "add": "memory",
+        "product": "compute",
+        "vector": "memory",
+        "add_time": 3e-4,
+        "vector_gain": 1,
+        "half_gain": 2,
+        "batch": 256,
+    }
+
+
+@roofline_forecast.mistake(
+    "`half_gain`: that is what remains. By which factor did it *shrink*?",
+    loses=("half_gain",),
+)
+def half_of_what_it_was():
+    return {
+        "ridge": 150,
+        "add": "memory",
+        "product": "compute",
+        "vector": "memory",
+        "add_time": 300,
+        "vector_gain": 1,
+        "half_gain": 0.5,
+        "batch": 256,
+    }
+
+
+@roofline_forecast.mistake(
     "`ridge`: so many operations fit in the time of one *number*. Bandwidth counts something "
     "smaller.",
     loses=("ridge",),
@@ -659,6 +710,7 @@ def _(rng):
 
 @accumulate_gradients.observe
 def _(candidate, state, micro_batches):
+    import torch
     from torch import nn
 
     net = nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 4)).double()
@@ -667,21 +719,34 @@ def _(candidate, state, micro_batches):
         p.grad = torch.full_like(p, 0.25)  # left by the step before
     largest = max(x.numel() for x, _ in micro_batches)
     padded = [x for x, y in micro_batches if not (y != -100).any()]
-    waiting, sizes, most = {}, [0], [0]
+    passes: list[dict[str, int]] = []  # what each forward pass reads, and how much it keeps
+    sizes, most = [0], [0]
+
+    class Kept:
+        """A tensor kept for the way back, until its graph is let go."""
+
+        def __init__(self, tensor):
+            self.tensor, self.of = tensor, passes[-1] if passes else {"kept": 0}
+            self.of["kept"] += 1
+
+        def __del__(self):
+            self.of["kept"] -= 1
+
+    def forward_begins(module, inputs):
+        x = inputs[0]
+        alone = any(torch.equal(x.flatten(), p.flatten()) for p in padded)
+        passes.append({"size": 0 if alone else x.numel(), "kept": 0})
 
     def forward_done(module, inputs, logits):
-        x = inputs[0]
-        alone = any(x.shape == p.shape and bool((x == p).all()) for p in padded)
-        if logits.requires_grad and not alone:  # of padding alone nobody needs the way back
-            place = len(most)
-            waiting[place] = x.numel()
-            sizes.append(x.numel())
-            logits.register_hook(lambda gradient: waiting.update({place: 0}))
-        most.append(sum(waiting.values()))
+        if logits.requires_grad:  # of padding alone nobody needs the way back
+            sizes.append(passes[-1]["size"])
+            most.append(sum(each["size"] for each in passes if each["kept"]))
 
-    hook = net.register_forward_hook(forward_done)
-    loss = candidate(net, micro_batches)
-    hook.remove()
+    hooks = net.register_forward_pre_hook(forward_begins), net.register_forward_hook(forward_done)
+    with torch.autograd.graph.saved_tensors_hooks(Kept, lambda kept: kept.tensor):
+        loss = candidate(net, micro_batches)
+    for hook in hooks:
+        hook.remove()
     memory = "one micro-batch at a time" if max(most) else "nothing is kept"
     if max(sizes) > largest:
         memory = "more at once than the largest micro-batch"
@@ -1672,7 +1737,6 @@ def _(candidate, x, y, optimizer, steps, first, second):
     import os
     import tempfile
     import types
-    import zipfile
 
     import torch
     from torch import nn
@@ -1732,11 +1796,14 @@ def _(candidate, x, y, optimizer, steps, first, second):
             )
         ):
             raise RuntimeError("save changed the run that it saves: its weights, or what it draws")
+        if not run.net.training:
+            raise RuntimeError("save left the network in evaluation mode, and the run goes on")
         go_on(run, 5)  # the run doesn't stop for a checkpoint
+        candidate.save(run, os.path.join(folder, "later.pt"))  # nor is it the last one
         os.rename(there, elsewhere)
         try:
             held = torch.load(elsewhere, weights_only=True)
-            plain = isinstance(held, dict | list | tuple) and zipfile.is_zipfile(elsewhere)
+            plain = isinstance(held, dict | list | tuple)
         except Exception:
             plain = False
         new = started(second)
@@ -2276,6 +2343,7 @@ def _(rng):
 def _(candidate, gradients):
     ranks, size = len(gradients), len(gradients[0])
     sent, pairs = [0] * ranks, set()
+    arrivals, spoilt = [0] * ranks, [None, 0]  # spoilt: a rank, and which of its messages
 
     def send(source, target, values):
         if not (0 <= source < ranks and 0 <= target < ranks):
@@ -2286,11 +2354,23 @@ def _(candidate, gradients):
         sent[source] += arrived.size
         if ranks > 1:
             pairs.add((int(source), int(target)))
+        arrivals[target] += arrived.size > 0
+        if [target, arrivals[target]] == spoilt and arrived.size:
+            arrived = arrived + 1
         return arrived
 
-    means = candidate(gradients, send)
+    means = [np.array(mean) for mean in candidate(gradients, send)]
+    total, last = list(sent), list(arrivals)
+    for rank in range(ranks):  # each mean has to come out of what has arrived there
+        arrivals[:], spoilt[:] = [0] * ranks, [rank, last[rank]]
+        if last[rank] and np.array_equal(candidate(gradients, send)[rank], means[rank]):
+            raise RuntimeError(
+                f"the mean of rank {rank} stays the same when a message to it arrives changed: it "
+                "isn't computed from what `send` returns there"
+            )
+    sent[:] = total
     return {
-        "means": list(means),
+        "means": means,
         "total": sum(sent),
         "busiest": max(sent) <= 2 * (ranks - 1) * -(-size // ranks),
         "neighbours": sorted({(target - source) % ranks for source, target in pairs}),

@@ -3,8 +3,8 @@
 A notebook each for: the solution, an untouched sheet, the k-th alternative of every exercise, the
 k-th mistake of every exercise, some exercises only; then mixtures of all of these. Answers are
 pasted into the released sheet as source, so that they stand on the sheet's own imports, like a
-student's. The class lives in ``<root>/build/sample/<slug>/`` with a gradebook and a secret seed of
-its own.
+student's. The class lives in ``<root>/build/sample/<slug>/`` with a gradebook and a seed of its own
+that is no secret: the class is a test, and what it finds once it finds again.
 """
 
 import json
@@ -12,6 +12,7 @@ import random
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 from rich.console import Console
 
 from dlcourse.checks.core import registry
-from dlcourse.grading.course import find_sheet, overwrite, writable
+from dlcourse.grading.course import SEED_FILE, find_sheet, overwrite, writable
 from dlcourse.grading.errors import CourseError, needs
 from dlcourse.grading.export import export
 from dlcourse.grading.feedback import feedback
@@ -85,6 +86,7 @@ def sample_class(slug: str, n: int = 20, root: str | Path = ".") -> Path:
     home = Path(root, "build", "sample", slug).resolve()
     shutil.rmtree(home, ignore_errors=True)
     writable(home)
+    (home / SEED_FILE).write_bytes(sha256(f"sample class {slug}".encode()).digest())
     sheet = nbformat.read(release(slug, root, home), as_version=4)
     overwrite(home / "nbgrader_config.py", CONFIG)
     unit, expected = registry.unit(slug), {}

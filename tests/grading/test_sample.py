@@ -1,3 +1,4 @@
+import hashlib
 import json
 from itertools import islice
 
@@ -34,9 +35,11 @@ def test_the_instructors_own_files_are_not_touched(graded, course):
     assert graded.home == course / "build" / "sample" / "neurons"
 
 
-def test_its_hidden_cases_come_from_a_secret_of_its_own(graded):
+def test_its_hidden_cases_come_from_a_seed_of_its_own_the_same_on_every_run(graded, course):
     seeds = json.loads(graded.report.with_suffix(".json").read_text())["seeds"]
     assert len(seeds) == 1 and seeds != ["public"]
+    seed = (graded.home / ".dlcourse-seed").read_bytes()
+    assert seed == hashlib.sha256(b"sample class neurons").digest()
 
 
 def test_every_mistake_and_every_alternative_is_in_some_notebook():

@@ -144,11 +144,13 @@ class Exercise:
         ``key`` is the secret of hidden cases, of which there are twice as many; without it they are
         the learners' own, of seed 0.
         """
+        return self.trial(0 if key is None else int.from_bytes(key), n).verdict(candidate)
+
+    def trial(self, seed: int, n: int | None = None):
+        """The cases of a learner's own check for seed 0, of a class's hidden one for others."""
         from dlcourse.checks.core.trial import Trial
 
-        if key is None:
-            return Trial(self, 0, n).verdict(candidate)
-        return Trial(self, int.from_bytes(key), n or 2 * self.n).verdict(candidate)
+        return Trial(self, seed, n or (2 * self.n if seed else self.n))
 
     def functions(self) -> dict[str, Callable]:
         """Every answer of the description by name: ``reference``, alternatives, mistakes."""

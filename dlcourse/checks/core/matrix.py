@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from dlcourse.checks.core.exercise import Exercise
-from dlcourse.checks.core.trial import Trial
 
 
 @dataclass
@@ -27,13 +26,16 @@ class Row:
 
 
 def verify(exercise: Exercise, seeds: int) -> Row:
-    """Judge every answer of the description, made from its source as a learner's, on ``seeds``."""
+    """Judge every answer of the description, made from its source as a learner's, on ``seeds``:
+
+    on seed 0 as a learner's own check does, on the others as the hidden check of a class does.
+    """
     answers = {name: exercise.from_source(name) for name in exercise.functions()}
     wrongly_judged: dict[str, str] = {}
     misread: dict[str, str] = {}
     stub_points = 0
     for seed in range(seeds):
-        trial = Trial(exercise, seed)
+        trial = exercise.trial(seed)
         for name, answer in answers.items():
             verdict = trial.verdict(answer)
             mistake = exercise.mistakes.get(name)
