@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 from docutils import nodes
-from recall import _tag
+from recall import tag
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -114,7 +114,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for node, html in (
         (inventory_form, (visit_form, _closing("form"))),
         (inventory_question, (visit_question, _closing("fieldset"))),
-        (inventory_legend, _tag("legend")),
+        (inventory_legend, tag("legend")),
         (inventory_option, (visit_option, _closing("span></label"))),
         (inventory_reasons, (visit_reasons, _closing("details"))),
         (inventory_result, (visit_result, _nothing)),

@@ -119,7 +119,7 @@ def merge(app: Sphinx, env: Any, docnames: list[str], other: Any) -> None:
     env.recall_questions |= getattr(other, "recall_questions", {})
 
 
-def _tag(name: str, **attributes: str) -> tuple:
+def tag(name: str, **attributes: str) -> tuple:
     def visit(self: Any, node: nodes.Element) -> None:
         self.body.append(self.starttag(node, name, **attributes))
 
@@ -135,9 +135,9 @@ def _plain(self: Any, node: nodes.Element) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     for node, html in (
-        (recall, _tag("div", CLASS="recall")),
-        (fold, _tag("details")),
-        (foldhead, _tag("summary")),
+        (recall, tag("div", CLASS="recall")),
+        (fold, tag("details")),
+        (foldhead, tag("summary")),
     ):
         app.add_node(node, html=html, latex=(_plain, _plain), text=(_plain, _plain))
     app.add_directive("recall", Recall)
