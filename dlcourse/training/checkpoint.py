@@ -5,6 +5,7 @@ and brought to disk, then renamed, so that a run that is killed at any moment le
 """
 
 import os
+import shutil
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -22,16 +23,26 @@ def write(state: dict, path: str | os.PathLike) -> None:
     """Replace the file ``path`` by ``state``, at once.
 
     NumPy's numbers become Python's. Raises CheckpointError for what couldn't be read again: objects
-    of any other class.
+    of any other class, and OSError where the disk is full or the folder closed.
     """
     path, partial = Path(path), Path(f"{os.fspath(path)}.partial")
     plain = _plain(state, "state")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with partial.open("wb") as file:
-        torch.save(plain, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    try:
+        with partial.open("wb") as file:
+            torch.save(plain, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except (OSError, RuntimeError) as error:
+        partial.unlink(missing_ok=True)  # or it would keep the disk full
+        if isinstance(error, RuntimeError) and "inline_container" not in str(error):
+            raise  # torch's writer of files, which calls a full disk an "unexpected pos"
+        free = shutil.disk_usage(path.parent).free / 2**20
+        raise OSError(
+            f"{path} couldn't be written ({' '.join(str(error).split())[:120]}), with {free:.0f} "
+            "MiB free there: make room, or take another folder; the checkpoints before it are whole"
+        ) from error
     if os.name == "posix":  # the folder's entry too; Windows can't open a folder
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -82,7 +93,9 @@ class Checkpoints:
 
     def all(self) -> list[Path]:
         """The checkpoints, oldest first."""
-        return sorted(self.folder.glob("step-*.pt"), key=self.step)
+        files = self.folder.glob("step-*.pt")
+        ours = (path for path in files if path.stem.removeprefix("step-").isdecimal())
+        return sorted(ours, key=self.step)  # not a copy that somebody made by hand
 
     def latest(self) -> Path | None:
         """The newest checkpoint; None if there is none."""
@@ -99,6 +112,16 @@ def check(theirs: dict, ours: dict) -> None:
 
     It compares what can differ between runs: model, optimizer, scheduler, scaler, average, ranks.
     """
+    try:
+        _compare(theirs, ours)
+    except CheckpointError:
+        raise
+    except Exception as error:  # a part isn't even of the right type
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise CheckpointError(f"no checkpoint of a trainer ({reason[:120]})") from None
+
+
+def _compare(theirs: dict, ours: dict) -> None:
     if theirs.keys() != ours.keys():
         raise CheckpointError(f"no checkpoint of a trainer: {_odd(theirs, ours)!r} is there once")
     if theirs["kinds"] != ours["kinds"]:
@@ -108,6 +131,13 @@ def check(theirs: dict, ours: dict) -> None:
     for name in ("model", "average"):
         _check_tensors(name, theirs[name], ours[name])
     _check_optimizer(theirs["optimizer"], ours["optimizer"])
+    names = [[name for group in each["groups"] for name in group] for each in (theirs, ours)]
+    for found, wanted in zip(*names, strict=True):
+        if found != wanted:  # its state is by place, not by name
+            raise CheckpointError(
+                f"the optimizer's parameters are in another order: {found} in the checkpoint, "
+                f"where {wanted} is here"
+            )
     for name in ("scheduler", "scaler", "progress"):
         if theirs[name].keys() != ours[name].keys():
             key = _odd(theirs[name], ours[name])

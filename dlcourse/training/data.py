@@ -76,7 +76,8 @@ class Loader(DataLoader):
 
     A sample that draws random numbers (from torch, NumPy or Python, on the CPU) draws the same ones
     in a given epoch whichever worker reads it, and however often the run was cut off: its seed
-    comes from ``seed``, the epoch and its index. Nothing is drawn from the run's own generators.
+    comes from ``seed``, the epoch and its index; that of ``collate_fn`` from the first of its
+    samples. Nothing is drawn from the run's own generators.
     Raises ValueError for a data set without length or without samples.
     """
 
@@ -97,7 +98,7 @@ class Loader(DataLoader):
         super().__init__(
             _Seeded(dataset),
             batch_sampler=order,
-            collate_fn=collate_fn,
+            collate_fn=_SeededCollate(collate_fn),
             num_workers=workers,
             prefetch_factor=prefetch if workers else None,
             persistent_workers=workers > 0,
@@ -148,11 +149,14 @@ class OnDevice:
             yield tuple(t[indices] for t in self.tensors)
 
 
+_Key = tuple[int, int, int]  # seed, epoch, index
+
+
 class _SeededOrder(Order):
-    """Gives each index with the seed of its sample: workers know neither epoch nor place."""
+    """Gives each index with seed and epoch, of which workers know nothing."""
 
     def _share(self, indices: Tensor) -> list:
-        return [(derived_seed(self.seed, self.epoch, i), i) for i in indices.tolist()]
+        return [(self.seed, self.epoch, i) for i in indices.tolist()]
 
 
 class _Seeded(Dataset):
@@ -164,14 +168,35 @@ class _Seeded(Dataset):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitems__(self, keys: list[tuple[int, int]]) -> list:
-        if isinstance(self.dataset, TensorDataset):  # draws nothing
-            return [self.dataset[index] for _, index in keys]
+    def __getitems__(self, keys: list[_Key]) -> tuple[_Key, list]:
+        """The samples, and the key of the first for what collates them."""
+        if type(self.dataset) is TensorDataset:  # draws nothing; a subclass may
+            return keys[0], [self.dataset[index] for *_, index in keys]
         with kept():
-            return [self._sample(*key) for key in keys]
+            return keys[0], [self._sample(key) for key in keys]
 
-    def _sample(self, seed: int, index: int) -> Any:
-        torch.default_generator.manual_seed(seed)  # the CPU's alone: a worker has no GPU
-        np.random.seed(seed % 2**32)
-        random.seed(seed)
-        return self.dataset[index]
+    def _sample(self, key: _Key) -> Any:
+        _seed(*key)
+        return self.dataset[key[-1]]
+
+
+class _SeededCollate:
+    """``collate_fn``, seeded anew for each batch."""
+
+    def __init__(self, collate_fn: Callable[[list], Any]):
+        self.collate_fn = collate_fn
+
+    def __call__(self, batch: Any) -> Any:
+        key, samples = batch  # as _Seeded gives them
+        if self.collate_fn is default_collate:  # draws nothing
+            return self.collate_fn(samples)
+        with kept():
+            _seed(*key, 1)  # not the numbers that its first sample drew
+            return self.collate_fn(samples)
+
+
+def _seed(*numbers: int) -> None:
+    seed = derived_seed(*numbers)
+    torch.default_generator.manual_seed(seed)  # the CPU's alone: a worker has no GPU
+    np.random.seed(seed % 2**32)
+    random.seed(seed)

@@ -7,7 +7,7 @@ give each rank its share, and only rank 0 writes.
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -44,6 +44,14 @@ class Ranks:
             dist.all_reduce(values)
         return values
 
+    def broadcast(self, tensors: Iterable[Tensor]) -> None:
+        """Replace ``tensors`` by those of rank 0."""
+        if self.world > 1:
+            for tensor in tensors:
+                whole = tensor.contiguous()
+                dist.broadcast(whole, 0)
+                tensor.copy_(whole)
+
     def gather(self, value: Any) -> list:
         """Every rank's ``value``, by rank."""
         if self.world == 1:
@@ -54,10 +62,18 @@ class Ranks:
 
 
 def current(device: torch.device | None = None) -> Ranks:
-    """The ranks of the session this is called in; outside of one a single rank."""
+    """The ranks of the session this is called in; outside of one a single rank.
+
+    Raises ValueError outside of one where torchrun has started several.
+    """
     device = device or torch.device("cpu")
     if dist.is_available() and dist.is_initialized():
         return Ranks(dist.get_rank(), dist.get_world_size(), device)
+    if "RANK" in os.environ and int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        raise ValueError(
+            f"torchrun started {os.environ['WORLD_SIZE']} processes: make trainers and loaders "
+            "inside `with session():`, or each would train on its own"
+        )
     return Ranks(device=device)
 
 

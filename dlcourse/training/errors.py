@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 import torch
 
+FULL = ("out of memory", "can't allocate memory", "ALLOC_FAILED")  # CUDA and MPS, CPU, cuBLAS
+
 
 class TrainingError(RuntimeError):
     """A run can't go on as it is; the message says why and what to do."""
@@ -33,7 +35,7 @@ def explaining(where: Callable[[], tuple[int, int, object]]) -> Iterator[None]:
     except RuntimeError as error:
         step, batch_size, checkpoint = where()
         text = str(error)
-        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in text:
+        if isinstance(error, torch.OutOfMemoryError) or any(words in text for words in FULL):
             raise torch.OutOfMemoryError(
                 f"out of memory in step {step}, with {batch_size} samples a micro-batch. Lower "
                 "batch_size and raise accumulation_steps by the same factor (the gradient stays "
@@ -42,10 +44,14 @@ def explaining(where: Callable[[], tuple[int, int, object]]) -> Iterator[None]:
             ) from error
         if isinstance(error, torch.distributed.DistError) or "gloo" in text or "NCCL" in text:
             # such as: [/…/gloo/…/pair.cc:553] Connection closed by peer [127.0.0.1]:21380. This is
-            reason = text.splitlines()[0].partition(".cc:")[2].partition("] ")[2].partition(". ")[0]
+            reason = (
+                text.partition("\n")[0].partition(".cc:")[2].partition("] ")[2].partition(". ")[0]
+            )
+            lost = "another rank of this run has ended" if reason else "the ranks lost each other"
+            reason = reason or " ".join(text.split())[:400]  # NCCL says at its end what to mend
             raise RankLost(
-                f"another rank of this run has ended, in step {step} ({reason}): its own message "
-                "says why. Start the same command again. " + _kept(checkpoint)
+                f"{lost}, in step {step} ({reason}): where a rank has ended, its own message says "
+                "why. Start the same command again. " + _kept(checkpoint)
             ) from error
         raise
 
@@ -60,9 +66,9 @@ def diverged(
     """
     return Diverged(
         f"step {step}: the loss is {loss:.4g}, the learning rate {lr:.4g}, the gradient norm "
-        f"{grad_norm:.4g} ({last[1]:.4g} at step {last[0]}). Go on from before it with a lower "
-        "learning rate, or with max_grad_norm; where it happens at once, look for bad data. "
-        + _kept(checkpoint)
+        f"{grad_norm:.4g} ({last[1]:.4g} at step {last[0]}). Start anew with a lower learning "
+        "rate, or go on from before it with max_grad_norm (a checkpoint brings its own learning "
+        "rate back); where it happens at once, look for bad data. " + _kept(checkpoint)
     )
 
 

@@ -53,7 +53,7 @@ def fit(
 def best_weights(trainer: Trainer) -> dict[str, Tensor]:
     """State of the model (its moving average where there is one) after the best epoch, on the CPU.
 
-    Give it to ``model.load_state_dict``. Raises ValueError if no epoch has been validated.
+    To go on with them, call :func:`load_best`. Raises ValueError if no epoch has been validated.
     """
     if trainer.checkpoints and trainer.progress.best_epoch:
         return checkpoint.read(trainer.checkpoints.best)
@@ -76,3 +76,14 @@ def _keep(trainer: Trainer) -> None:
         checkpoint.write(weights, trainer.checkpoints.best)
     else:
         trainer.best = weights
+
+
+def load_best(trainer: Trainer) -> None:
+    """Put the best weights into the model, and into its average, which ``evaluate`` takes.
+
+    Raises ValueError if no epoch has been validated.
+    """
+    weights = best_weights(trainer)
+    trainer.model.load_state_dict(weights)
+    if trainer.average:
+        trainer.average.module.load_state_dict(weights)

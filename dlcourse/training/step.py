@@ -50,6 +50,19 @@ class Stepper:
             raise ValueError(f"max_grad_norm is above 0, or None, not {self.max_grad_norm}")
         if self.ema_decay is not None and not 0 <= self.ema_decay < 1:
             raise ValueError(f"ema_decay is at least 0 and below 1, not {self.ema_decay}")
+        parameters = {*self.model.parameters()}
+        if not any(p in parameters for g in self.optimizer.param_groups for p in g["params"]):
+            raise ValueError(
+                "none of the optimizer's parameters is the model's: make it from this model's "
+                "parameters(), after every change that replaces them"
+            )
+        if self.scheduler and self.scheduler.optimizer is not self.optimizer:
+            raise ValueError("the scheduler is of another optimizer: make it from this one")
+        if isinstance(self.scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+            raise ValueError(
+                "ReduceLROnPlateau steps once an epoch, on a validation loss: leave it out here, "
+                "and call its step(loss) after evaluate"
+            )
         self.device = next(self.model.parameters()).device
         self.ranks = current(self.device)
         self.scaler = torch.GradScaler(self.device.type, enabled=self.amp_dtype is torch.float16)
@@ -158,9 +171,23 @@ class Stepper:
     def _share(self, n: int | Tensor, total: float | Tensor, dtype: torch.dtype) -> Any:
         """What a micro-batch's mean counts for; times the ranks, since DDP takes their mean."""
         if not isinstance(total, Tensor):
-            return n / max(total, 1)
-        return (n * self.ranks.world / total.clamp(min=1).to(self.wide)).to(dtype)
+            return n / (total or 1)
+        return (n * self.ranks.world / total.where(total > 0, 1).to(self.wide)).to(dtype)
 
     def _unsynced(self, more: bool) -> AbstractContextManager:
         """While ``more`` micro-batches follow, ranks keep their gradients to themselves."""
         return self._parallel.no_sync() if self._parallel and more else nullcontext()
+
+
+def check_batches(window: list) -> None:
+    """Raise ValueError for a batch that isn't a pair of tensors."""
+    for batch in window:
+        if isinstance(batch, tuple | list) and [isinstance(t, Tensor) for t in batch] == [True] * 2:
+            continue
+        kind = type(batch).__name__
+        if isinstance(batch, tuple | list):
+            kind += f" of {', '.join(type(each).__name__ for each in batch)}"
+        raise ValueError(
+            f"a batch is a pair of tensors (x, y), not a {kind}: give Loader a collate_fn that "
+            "makes pairs, or map the loader: ((b['x'], b['y']) for b in loader)"
+        )

@@ -16,12 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dlcourse.training import checkpoint, errors
+from dlcourse.training import checkpoint, epoch, errors
 from dlcourse.training.devices import peak_memory
 from dlcourse.training.metrics import Logger
 from dlcourse.training.progress import Progress
 from dlcourse.training.randomness import random_state, set_random_state
-from dlcourse.training.step import Batch, Stepper
+from dlcourse.training.step import Batch, Stepper, check_batches
 
 Scores = Mapping[str, Callable[[Tensor, Tensor], Tensor]]
 
@@ -72,6 +72,7 @@ class Trainer(Stepper):
         batches, started, seen, done = iter(loader), time.perf_counter(), 0, 0
         with errors.explaining(lambda: (p.step + 1, size, self._last_checkpoint())):
             while window := list(islice(batches, self.accumulation_steps)):
+                check_batches(window)
                 size = len(window[0][1])
                 rate = float(self.optimizer.param_groups[0]["lr"])
                 loss, updated = self.update(window)
@@ -80,6 +81,7 @@ class Trainer(Stepper):
                 p.batch += len(window)
                 seen += sum(len(y) for _, y in window)
                 if updated and p.step % self.log_every == 0:
+                    self._look()  # waits, so that the clock reads what is done, not what is queued
                     self._log_steps(seen / done, (time.perf_counter() - started) / done)
                     started, seen, done = time.perf_counter(), 0, 0
                 if updated and self.save_every and p.step % self.save_every == 0:
@@ -103,17 +105,22 @@ class Trainer(Stepper):
         functions = {"loss": self.loss_fn, **(scores or {})}
         sums = torch.zeros(len(functions) + 1, dtype=self.wide, device=self.device)
         modes = [(module, module.training) for module in model.modules()]
+        self.ranks.broadcast(model.buffers())  # batch norm's statistics are each rank's own
         model.eval()
-        for x, y in loader:
-            n = self.counted(y)
-            x, y = self.placed(x, y)
-            with self.autocast():
-                output = model(x)
-                means = torch.stack([f(output, y).to(self.wide) for f in functions.values()])
-            n = torch.zeros_like(means) + n
-            sums += torch.cat([torch.where(n > 0, means * n, 0), n[:1]])
-        for module, mode in modes:
-            module.training = mode
+        try:
+            for batch in loader:
+                check_batches([batch])
+                x, y = batch
+                n = self.counted(y)
+                x, y = self.placed(x, y)
+                with self.autocast():
+                    output = model(x)
+                    means = torch.stack([f(output, y).to(self.wide) for f in functions.values()])
+                n = torch.zeros_like(means) + n
+                sums += torch.cat([torch.where(n > 0, means * n, 0), n[:1]])
+        finally:
+            for module, mode in modes:
+                module.training = mode
         *totals, count = self.ranks.all_reduce(sums).tolist()
         if not count:
             raise ValueError("there is nothing to evaluate: no batch, or nothing in it that counts")
@@ -121,6 +128,7 @@ class Trainer(Stepper):
 
     def log(self, row: dict) -> None:
         """Hand ``row``, of plain numbers and with a ``step``, to the loggers of rank 0."""
+        self._start_loggers()
         self.progress.rows += 1
         for logger in self.loggers if self.ranks.is_main else ():
             logger.log(row)
@@ -145,6 +153,8 @@ class Trainer(Stepper):
     def load(self, path: str | os.PathLike) -> None:
         """Go on from the checkpoint ``path``, whichever device wrote it.
 
+        The settings of optimizer and schedule, the learning rate among them, are the checkpoint's:
+        whatever yours were made with, they are replaced. Change them afterwards.
         Raises CheckpointError, and changes nothing, if it isn't one of such a run.
         """
         state = checkpoint.read(path)
@@ -173,8 +183,11 @@ class Trainer(Stepper):
         state |= {name: part.state_dict() for name, part in self._parts().items()}
         kinds = {name: type(part).__name__ for name, part in self._parts().items()}
         del kinds["model"]  # compared by its tensors
+        names = {id(p): name for name, p in self.model.named_parameters()}
+        groups = [[names.get(id(p), "?") for p in g["params"]] for g in self.optimizer.param_groups]
         random = self.ranks.gather(random_state(self.device))
-        return state | {"kinds": kinds, "progress": asdict(self.progress), "random": random}
+        state |= {"kinds": kinds, "groups": groups}
+        return state | {"progress": asdict(self.progress), "random": random}
 
     def _parts(self) -> dict[str, Any]:
         """Everything with a state of its own. ``load`` restores in this order."""
@@ -183,30 +196,16 @@ class Trainer(Stepper):
 
     def _begin_epoch(self, loader: Any) -> None:
         """Lead ``loader`` to the epoch and the place where the run is."""
-        p, order = self.progress, str(getattr(loader, "order", ""))
+        p = self.progress
         newest = self._last_checkpoint() if self.checkpoints and self.ranks.is_main else None
         if newest and self.checkpoints and self.checkpoints.step(newest) > p.step:
             raise ValueError(f"{newest} is ahead of this run: resume it, or give another folder")
-        if not hasattr(loader, "start") and (p.batch or self.save_every):
-            raise ValueError(
-                "saving within an epoch needs a loader that can start there: Loader or OnDevice of "
-                "dlcourse.training.data"
-            )
-        if p.batch and order != p.order:
-            raise ValueError(
-                f"the run is {p.batch} batches into an epoch of {p.order}; this loader has {order}"
-            )
-        if hasattr(loader, "start"):
-            loader.start(p.epoch, p.batch)
-            p.order = order
-        lengths = self.ranks.gather(len(loader) if hasattr(loader, "__len__") else 0)
-        if len(set(lengths)) > 1:
-            raise ValueError(
-                f"ranks have different numbers of batches, {lengths}, and would wait for each "
-                "other: take Loader or OnDevice of dlcourse.training.data, shuffled"
-            )
+        epoch.begin(loader, p, self.ranks, within=bool(self.save_every))
+        self._start_loggers()
+
+    def _start_loggers(self) -> None:
         for logger in self.loggers if self.ranks.is_main and not self._started else ():
-            logger.start(p.rows, p.step)
+            logger.start(self.progress.rows, self.progress.step)
         self._started = True
 
     def _look(self) -> None:
@@ -220,6 +219,8 @@ class Trainer(Stepper):
         finite = [math.isfinite(value) for value in values]
         if not (math.isfinite(length) or self.scaler.is_enabled()):  # float16 may overflow
             finite[-1] = False
+        if self.scaler.is_enabled() and self.scaler.get_scale() < 2.0**-14:
+            finite[-1] = False  # a gradient that overflows even so is beyond 1e9, or NaN
         if not all(finite):
             i = finite.index(False)
             raise errors.diverged(
@@ -232,7 +233,6 @@ class Trainer(Stepper):
 
     def _log_steps(self, seen: float, seconds: float) -> None:
         """Log a row; a step had ``seen`` samples on this rank, of late, and took ``seconds``."""
-        self._look()
         p = self.progress
         row: dict[str, Any] = {"epoch": p.epoch + 1, "step": p.step}
         row |= {"loss": sum(p.recent) / len(p.recent), "grad_norm": self._last_norm[1]}

@@ -1,5 +1,6 @@
 """What the tests of training share: small data, a small trainer, and a run that can be killed."""
 
+import math
 import multiprocessing
 import os
 import random
@@ -73,6 +74,31 @@ def assert_same(a, b, where="state"):
         assert torch.equal(a, b), where
     else:
         assert a == b or (a != a and b != b), f"{where}: {a} and {b}"
+
+
+def nan_at(trainer, step):
+    """From its ``step``-th call on, the loss is NaN."""
+    real, calls = trainer.loss_fn, 0
+
+    def loss_fn(out, y):
+        nonlocal calls
+        calls += 1
+        return real(out, y) * (math.nan if calls >= step else 1)
+
+    trainer.loss_fn = loss_fn
+
+
+class Rows:
+    """A logger that keeps what it is given."""
+
+    def __init__(self):
+        self.started, self.rows = [], []
+
+    def start(self, rows, step):
+        self.started.append((rows, step))
+
+    def log(self, row):
+        self.rows.append(row)
 
 
 class Noisy(Dataset):

@@ -1,5 +1,8 @@
 import os
 import pickle
+import shutil
+import signal
+import sys
 import zipfile
 from collections import Counter, OrderedDict
 
@@ -160,6 +163,27 @@ def test_one_of_an_optimizer_that_has_more_parameters_is_refused(saved):
     refused(changed(saved, optimizer=state), "parameters that don't exist")
 
 
+@pytest.mark.parametrize(
+    "name", ["model", "optimizer", "scheduler", "random", "progress", "groups"]
+)
+def test_one_with_a_part_of_another_type_is_refused(saved, name):
+    refused(changed(saved, **{name: 5}), "no checkpoint of a trainer")
+
+
+def test_one_of_parameters_in_another_order_is_refused(tmp_path):
+    """Their state is by place: equal shapes would be taken one for the other."""
+
+    def make(step):
+        model = nn.Sequential(nn.Linear(8, 8, bias=False), nn.Linear(8, 8, bias=False))
+        groups = [{"params": [p]} for p in [*model.parameters()][::step]]
+        return Trainer(model, torch.optim.AdamW(groups), nn.functional.cross_entropy)
+
+    make(1).save(tmp_path / "c.pt")
+    said = "another order: 0.weight in the checkpoint, where 1.weight is here"
+    with pytest.raises(CheckpointError, match=said):
+        make(-1).load(tmp_path / "c.pt")
+
+
 # writing ------------------------------------------------------------------------------------
 
 
@@ -174,6 +198,33 @@ def test_a_failed_save_keeps_the_previous_checkpoint(saved, monkeypatch, name):
     with pytest.raises(OSError, match="disk full"):
         make_trainer().save(saved)
     assert saved.read_bytes() == good
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
+def test_a_full_disk_is_a_sentence_and_leaves_no_leftover(tmp_path):
+    resource = pytest.importorskip("resource")
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5000, old[1]))
+        with pytest.raises(OSError, match="make room"):
+            checkpoint.write({"a": torch.zeros(100_000)}, tmp_path / "c.pt")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_errors_that_have_nothing_to_do_with_files_stay_as_they_are(saved, monkeypatch):
+    good = saved.read_bytes()
+
+    def fail(*args):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(RuntimeError, match="^CUDA error"):
+        make_trainer().save(saved)
+    assert saved.read_bytes() == good and [*saved.parent.iterdir()] == [saved]
 
 
 def test_the_content_is_on_disk_before_the_file_gets_its_name(tmp_path, monkeypatch):
@@ -254,6 +305,14 @@ def test_the_last_are_kept_and_leftovers_of_a_kill_removed(tmp_path):
     folder.save({}, 1_000_000_000)
     assert [folder.step(p) for p in folder.all()] == [999_999_999, 1_000_000_000]
     assert len(list(folder.folder.iterdir())) == 2
+
+
+def test_other_files_in_the_folder_are_left_alone(tmp_path):
+    folder = Checkpoints(tmp_path, keep=1)
+    for step in (0, 1):
+        path = folder.save({}, step)
+        shutil.copy(path, tmp_path / f"{path.stem} (copy).pt")
+    assert folder.all() == [path] and len([*tmp_path.iterdir()]) == 3
 
 
 def test_at_least_one_is_kept(tmp_path):

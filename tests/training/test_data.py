@@ -7,12 +7,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.utils.data import IterableDataset, TensorDataset
+from torch.utils.data import IterableDataset, TensorDataset, default_collate
 
 from dlcourse.training import data, distributed
 from dlcourse.training.data import Loader, OnDevice, Order
 from dlcourse.training.randomness import random_state
-from tests.training.runs import Noisy, assert_same
+from tests.training.runs import Noisy, assert_same, make_data
 
 WORKERS = [0, pytest.param(2, marks=pytest.mark.skipif(sys.platform != "linux", reason="forks"))]
 
@@ -118,6 +118,31 @@ def test_loading_draws_nothing_from_the_runs_generators(workers):
     for _ in OnDevice(torch.ones(20), batch_size=8, device="cpu"):
         pass
     assert_same(before, random_state(torch.device("cpu")))
+
+
+def noisy(samples):
+    x, y = default_collate(samples)
+    return x + torch.rand(()), y
+
+
+class Augmented(TensorDataset):
+    def __getitem__(self, index):
+        x, y = super().__getitem__(index)
+        return x + torch.rand(()), y
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+@pytest.mark.parametrize("kind, collate_fn", [(TensorDataset, noisy), (Augmented, default_collate)])
+def test_collating_and_subclasses_draw_the_same_after_a_resume(kind, collate_fn, workers):
+    data = kind(*make_data(24).tensors)
+    whole, rest = (Loader(data, 4, workers=workers, collate_fn=collate_fn) for _ in range(2))
+    list(whole)
+    before = random_state(torch.device("cpu"))
+    whole.start(1)
+    batches = list(whole)
+    assert_same(before, random_state(torch.device("cpu")))
+    rest.start(1, 2)
+    assert_same(list(rest), batches[2:])
 
 
 @pytest.mark.parametrize("shuffle", [True, False])

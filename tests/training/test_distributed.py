@@ -8,8 +8,9 @@ import torch
 
 from dlcourse.training import checkpoint, distributed
 from dlcourse.training.checkpoint import Checkpoints
+from dlcourse.training.data import Loader
 from tests.conftest import free_port
-from tests.training.runs import SIZES, make_trainer
+from tests.training.runs import SIZES, make_data, make_trainer
 
 
 @pytest.fixture
@@ -129,6 +130,14 @@ def test_without_torchrun_a_session_is_one_rank(monkeypatch):
         assert ranks.gather("x") == ["x"] and ranks.all_reduce(torch.tensor(2.0)) == 2
         ranks.barrier()
         make_trainer()
+
+
+def test_outside_of_a_session_torchruns_processes_are_refused(monkeypatch):
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for make in (make_trainer, lambda: Loader(make_data(8), 4)):
+        with pytest.raises(ValueError, match="inside `with session"):
+            make()
 
 
 def test_more_ranks_than_gpus_are_refused(monkeypatch):

@@ -3,7 +3,7 @@ import torch
 
 from dlcourse.training.checkpoint import Checkpoints
 from dlcourse.training.data import Loader
-from dlcourse.training.fit import accuracy, best_weights, fit
+from dlcourse.training.fit import accuracy, best_weights, fit, load_best
 from tests.training.runs import assert_same, make_data, make_trainer
 
 LOSSES = [3.0, 1.0, 2.0, 4.0, 0.5, 0.4]
@@ -89,3 +89,14 @@ def test_without_validation_there_is_no_best_and_no_patience():
 def test_accuracy_is_the_share_of_right_answers():
     logits = torch.tensor([[[1.0, 2.0], [3.0, 1.0]], [[0.0, 5.0], [4.0, 9.0]]])
     assert accuracy(logits, torch.tensor([[1, 0], [0, 1]])).item() == 0.75
+
+
+def test_the_best_weights_are_those_that_are_evaluated_after():
+    trainer, data = make_trainer(ema_decay=0.9, lr=0.3), [make_data(64).tensors]
+    fit(trainer, [make_data(8).tensors] * 4, 5, validation=data)
+    best = trainer.progress.best_loss
+    trainer.train_epoch([make_data(8).tensors] * 30)
+    assert trainer.evaluate(data)["loss"] != pytest.approx(best, rel=1e-6)
+    load_best(trainer)
+    assert trainer.evaluate(data)["loss"] == pytest.approx(best, rel=1e-6)
+    assert_same(dict(trainer.model.state_dict()), dict(best_weights(trainer)))
