@@ -75,6 +75,7 @@ class Windows:
 
     Windows lie end to end and don't overlap, but for what y looks ahead. A shuffled epoch begins at
     a place of its own, which depends on seed and epoch, so that every window is cut many ways.
+    Every pass is the same unless ``start(epoch)`` is called before it, as the trainer does.
     """
 
     def __init__(

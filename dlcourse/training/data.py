@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, TensorDataset, default_collate
 
 from dlcourse.training.distributed import current
+from dlcourse.training.errors import require_int
 from dlcourse.training.randomness import derived_seed, kept
 
 
@@ -30,8 +31,7 @@ class Order:
     def __init__(self, size: int, batch_size: int, *, seed: int = 0, shuffle: bool = True):
         ranks = current()
         self.rank, self.world = ranks.rank, ranks.world
-        if batch_size < 1:
-            raise ValueError(f"batch_size is at least 1, not {batch_size}")
+        require_int("batch_size", batch_size)
         if size < (self.world if shuffle else 1):
             raise ValueError(f"{size} samples can't be shared by {self.world} ranks: no batch")
         self.size, self.batch_size, self.seed, self.shuffle = size, batch_size, seed, shuffle
@@ -77,7 +77,8 @@ class Loader(DataLoader):
     A sample that draws random numbers (from torch, NumPy or Python, on the CPU) draws the same ones
     in a given epoch whichever worker reads it, and however often the run was cut off: its seed
     comes from ``seed``, the epoch and its index; that of ``collate_fn`` from the first of its
-    samples. Nothing is drawn from the run's own generators.
+    samples. Nothing is drawn from the run's own generators. Every pass has the same order and the
+    same numbers unless ``start(epoch)`` is called before it, as the trainer does.
     Raises ValueError for a data set without length or without samples.
     """
 
@@ -116,7 +117,9 @@ class OnDevice:
     """Batches of tensors that are on ``device`` as a whole, cut out there by index.
 
     For data that fit: nothing is copied from the CPU while training but the order, once an epoch.
-    ``tensors`` have the same number of rows. Raises ValueError if they don't.
+    ``tensors`` have the same number of rows. Every pass has the same order unless ``start(epoch)``
+    is called before it, as the trainer does. Raises ValueError for anything but tensors, and for
+    other numbers of rows.
     """
 
     def __init__(
@@ -127,6 +130,12 @@ class OnDevice:
         seed: int = 0,
         shuffle: bool = True,
     ):
+        kinds = [type(t).__name__ for t in tensors if not isinstance(t, Tensor)]
+        if kinds or not tensors:
+            raise ValueError(
+                f"OnDevice takes tensors, not {', '.join(kinds) or 'nothing'}: give it x and y, "
+                "made by torch.as_tensor"
+            )
         if len({len(t) for t in tensors}) != 1:
             raise ValueError(f"tensors differ in their rows: {[len(t) for t in tensors]}")
         self.tensors = [t.to(device) for t in tensors]

@@ -77,6 +77,19 @@ def current(device: torch.device | None = None) -> Ranks:
     return Ranks(device=device)
 
 
+def _local_rank() -> int:
+    """The number of this process on its machine, as torchrun or SLURM says it."""
+    for name in ("LOCAL_RANK", "SLURM_LOCALID"):
+        if name in os.environ:
+            return int(os.environ[name])
+    if int(os.environ["WORLD_SIZE"]) > 1:
+        raise ValueError(
+            "RANK is set and LOCAL_RANK isn't, so nothing says which GPU is this process' own: "
+            "start with torchrun, or set LOCAL_RANK to its number on this machine"
+        )
+    return 0
+
+
 @contextmanager
 def session(timeout: timedelta = timedelta(minutes=10)) -> Iterator[Ranks]:
     """Join the processes that torchrun has started; alone, if it hasn't.
@@ -84,14 +97,14 @@ def session(timeout: timedelta = timedelta(minutes=10)) -> Iterator[Ranks]:
     NCCL connects GPUs, gloo CPUs. A rank that waits for another longer than ``timeout`` gives up.
     A rank that fails says so in one line on stderr and ends with an error, whereupon torchrun ends
     the others: what remains is the last checkpoint, which is whole. Raises ValueError for more
-    ranks on a machine than it has GPUs.
+    ranks on a machine than it has GPUs, or where nothing says which GPU is this process' own.
     """
     if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
         yield Ranks(device=best_device())
         return
     device = best_device()
     if device.type == "cuda":
-        local, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        local, gpus = _local_rank(), torch.cuda.device_count()
         if local >= gpus:
             raise ValueError(f"local rank {local} needs a GPU of its own, and there are {gpus}")
         device = torch.device("cuda", local)

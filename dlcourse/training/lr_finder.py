@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from dlcourse.training.errors import require_int
 from dlcourse.training.randomness import random_state, set_random_state
-from dlcourse.training.step import Batch, Stepper
+from dlcourse.training.step import Batch, Stepper, check_batches
 
 
 @dataclass(frozen=True)
@@ -45,17 +46,19 @@ def lr_range_test(
     r"""Train ``steps`` steps on ``batches``, over and over, at rates that grow by a fixed factor.
 
     Step i of n has the rate :math:`\eta_0 (\eta_1 / \eta_0)^{i / (n - 1)}`. Losses are averaged
-    with the weight ``smoothing`` on the past. It stops early where the loss isn't finite, or above
-    four times its lowest. Afterwards model, optimizer, schedule, scaler, averages and random states
-    are what they were, bit for bit. Raises ValueError for no batch and for settings out of range.
+    with the weight ``smoothing`` on the past. It stops early where the loss isn't finite, or has
+    risen from its lowest by more than three times what that is, or had fallen. Afterwards model,
+    optimizer, schedule, scaler, averages and random states are what they were, bit for bit. Raises
+    ValueError for no batch and for settings out of range.
 
     Sources: Smith, *Cyclical Learning Rates for Training Neural Networks* (WACV 2017), section 3.3,
     whose rates grow by addition; the factor and the smoothing are customary.
     """
-    if not 0 < lowest < highest:
+    require_int("steps", steps, 3)
+    if not 0 < lowest < highest < math.inf:
         raise ValueError(f"rates go from above 0 upwards, not from {lowest} to {highest}")
-    if steps < 3 or not 0 <= smoothing < 1:
-        raise ValueError(f"3 steps or more, smoothing in [0, 1), not {steps} and {smoothing}")
+    if not 0 <= smoothing < 1:
+        raise ValueError(f"smoothing is at least 0 and below 1, not {smoothing}")
     undo = _Undo(stepper)
     rates: list[float] = []
     losses: list[float] = []
@@ -72,11 +75,12 @@ def lr_range_test(
             rate = lowest * (highest / lowest) ** (i / (steps - 1))
             for group in stepper.optimizer.param_groups:
                 group["lr"] = rate
+            check_batches([batch])
             part, _ = stepper.update([batch])
             loss = (stepper.ranks.all_reduce(part.clone()) / stepper.ranks.world).item()
             average = smoothing * average + (1 - smoothing) * loss
             smooth = average / (1 - smoothing ** (i + 1))  # or it would start near 0
-            if not math.isfinite(loss) or (losses and smooth > 4 * min(losses)):
+            if not math.isfinite(loss) or (losses and smooth > _limit(losses)):
                 break
             rates.append(rate)
             losses.append(smooth)
@@ -84,6 +88,11 @@ def lr_range_test(
         stepper.scheduler = schedule
         undo()
     return RangeTest(rates, losses)
+
+
+def _limit(losses: list[float]) -> float:
+    lowest = min(losses)
+    return lowest + 3 * max(abs(lowest), losses[0] - lowest)  # losses may be negative, or cross 0
 
 
 class _Undo:

@@ -22,14 +22,16 @@ class Stepper:
 
     With :math:`n_i` the number that ``count`` gives for micro-batch :math:`i` and :math:`\ell_i`
     its mean loss, a step follows the gradient of :math:`\sum_i n_i \ell_i / \sum_i n_i` over all
-    micro-batches of all ranks: that of one large batch, ragged and padded ones included.
+    micro-batches of all ranks: for models without batch norm that of one large batch, ragged and
+    padded ones included. Where the loss leaves padding out, so must ``count``: for cross-entropy's
+    own mark ``count=lambda y: (y != -100).sum()``.
 
     A float16 overflow skips the step and the schedule. (An optimizer made with ``fused=True`` skips
     in silence: there the schedule goes on, and nothing waits for the GPU.)
 
     Sources: Micikevicius et al., *Mixed Precision Training* (ICLR 2018), section 3; Li et al.,
     *PyTorch Distributed* (VLDB 2020), section 3.2, for ``no_sync``. Raises ValueError for settings
-    out of range.
+    out of range, for an optimizer or a schedule of something else, for a loss of several numbers.
     """
 
     model: nn.Module
@@ -66,6 +68,8 @@ class Stepper:
         self.device = next(self.model.parameters()).device
         self.ranks = current(self.device)
         self.scaler = torch.GradScaler(self.device.type, enabled=self.amp_dtype is torch.float16)
+        # first, since it gives every rank the weights of rank 0, which the average then copies
+        self._parallel = DistributedDataParallel(self.model) if self.ranks.world > 1 else None
         self.average = None
         if self.ema_decay is not None:
             self._blend = get_ema_multi_avg_fn(self.ema_decay)
@@ -73,7 +77,6 @@ class Stepper:
         if self.compile:
             self.model.compile()
         self.wide = torch.float32 if self.device.type == "mps" else torch.float64  # for sums
-        self._parallel = DistributedDataParallel(self.model) if self.ranks.world > 1 else None
         self._norm: Tensor | None = None  # of the last gradient, before clipping
         self._updated = False
         self.optimizer.register_step_post_hook(self._on_update)
@@ -164,9 +167,15 @@ class Stepper:
             output = (self._parallel or self.model)(x)
             if isinstance(n, Tensor):  # whether it is 0 is known on the device alone
                 output.register_hook(lambda gradient: gradient.where(n > 0, 0))
-                loss = self.loss_fn(output, y)
+                loss = self._scalar_loss(output, y)
                 return loss.where(n > 0, torch.zeros_like(loss))
-            return self.loss_fn(output, y) if n else output.sum() * 0
+            return self._scalar_loss(output, y) if n else output.sum() * 0
+
+    def _scalar_loss(self, output: Tensor, y: Tensor) -> Tensor:
+        loss = self.loss_fn(output, y)
+        if loss.ndim:
+            raise ValueError(f"loss is of shape {tuple(loss.shape)}, not one number: take its mean")
+        return loss
 
     def _share(self, n: int | Tensor, total: float | Tensor, dtype: torch.dtype) -> Any:
         """What a micro-batch's mean counts for; times the ranks, since DDP takes their mean."""

@@ -7,7 +7,8 @@ checkpoint written. (torch's GradScaler does wait, for float16, unless the optim
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import KW_ONLY, asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,14 +17,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dlcourse.training import checkpoint, epoch, errors
+from dlcourse.training import checkpoint, epoch, errors, evaluation
 from dlcourse.training.devices import peak_memory
+from dlcourse.training.evaluation import Scores
 from dlcourse.training.metrics import Logger
 from dlcourse.training.progress import Progress
 from dlcourse.training.randomness import random_state, set_random_state
 from dlcourse.training.step import Batch, Stepper, check_batches
-
-Scores = Mapping[str, Callable[[Tensor, Tensor], Tensor]]
 
 
 @dataclass(eq=False)
@@ -34,6 +34,10 @@ class Trainer(Stepper):
     :func:`dlcourse.training.distributed.session`; every rank calls the same methods. A run saved
     at any step resumes bit for bit, on the same kind of device with deterministic kernels. On more
     than two ranks torch may add up in another order in the first step after a resume.
+
+    A plain ``DataLoader`` isn't split over ranks: each would go through all of it. Loader and
+    OnDevice of :mod:`dlcourse.training.data` are. The optimizer is watched from the start: another
+    one isn't to be assigned later, but needs another trainer.
     """
 
     _: KW_ONLY
@@ -45,10 +49,12 @@ class Trainer(Stepper):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.accumulation_steps < 1 or self.log_every < 1:
-            raise ValueError("accumulation_steps and log_every are at least 1")
-        if self.save_every is not None and (self.save_every < 1 or not self.checkpoints):
-            raise ValueError("save_every is at least 1, and needs checkpoints=Checkpoints(folder)")
+        errors.require_int("accumulation_steps", self.accumulation_steps)
+        errors.require_int("log_every", self.log_every)
+        if self.save_every is not None:
+            errors.require_int("save_every", self.save_every)
+            if not self.checkpoints:
+                raise ValueError("save_every needs checkpoints=Checkpoints(folder)")
         self.progress = Progress()
         self.total_steps: int | None = None  # of the whole run, for the time left
         self.best: dict[str, Tensor] | None = None  # weights, where there are no checkpoints
@@ -70,7 +76,8 @@ class Trainer(Stepper):
         self._begin_epoch(loader)
         self.model.train()
         batches, started, seen, done = iter(loader), time.perf_counter(), 0, 0
-        with errors.explaining(lambda: (p.step + 1, size, self._last_checkpoint())):
+        where = lambda: (f"step {p.step + 1}", size, self._last_checkpoint())  # noqa: E731
+        with errors.explaining(where):
             while window := list(islice(batches, self.accumulation_steps)):
                 check_batches(window)
                 size = len(window[0][1])
@@ -93,38 +100,15 @@ class Trainer(Stepper):
         p.epoch, p.batch, p.order, p.loss_sum, p.loss_steps = p.epoch + 1, 0, "", 0.0, 0
         return mean
 
-    @torch.no_grad()
     def evaluate(self, loader: Iterable[Batch], scores: Scores | None = None) -> dict[str, float]:
         """Mean loss over ``loader``, and the mean of each of ``scores``, over all ranks.
 
         A score maps (output, y) to a mean over what ``count`` counts, as the loss does. The moving
         average of weights is used where there is one. Modes of layers are left as they were. Raises
-        ValueError where there is nothing to count.
+        ValueError where there is nothing to count, RankLost, OutOfMemoryError.
         """
-        model = self.average.module if self.average else self.model
-        functions = {"loss": self.loss_fn, **(scores or {})}
-        sums = torch.zeros(len(functions) + 1, dtype=self.wide, device=self.device)
-        modes = [(module, module.training) for module in model.modules()]
-        self.ranks.broadcast(model.buffers())  # batch norm's statistics are each rank's own
-        model.eval()
-        try:
-            for batch in loader:
-                check_batches([batch])
-                x, y = batch
-                n = self.counted(y)
-                x, y = self.placed(x, y)
-                with self.autocast():
-                    output = model(x)
-                    means = torch.stack([f(output, y).to(self.wide) for f in functions.values()])
-                n = torch.zeros_like(means) + n
-                sums += torch.cat([torch.where(n > 0, means * n, 0), n[:1]])
-        finally:
-            for module, mode in modes:
-                module.training = mode
-        *totals, count = self.ranks.all_reduce(sums).tolist()
-        if not count:
-            raise ValueError("there is nothing to evaluate: no batch, or nothing in it that counts")
-        return {name: total / count for name, total in zip(functions, totals, strict=True)}
+        with self._explaining("the evaluation after"):
+            return evaluation.means(self, loader, {"loss": self.loss_fn, **(scores or {})})
 
     def log(self, row: dict) -> None:
         """Hand ``row``, of plain numbers and with a ``step``, to the loggers of rank 0."""
@@ -140,8 +124,9 @@ class Trainer(Stepper):
         """
         if path is None and not self.checkpoints:
             raise ValueError("where to? Give save a path, or the trainer checkpoints=")
-        self._look()
-        state = self.state()
+        with self._explaining("the checkpoint of"):
+            self._look()
+            state = self.state()
         if not self.ranks.is_main:
             return
         if path is not None:
@@ -158,7 +143,7 @@ class Trainer(Stepper):
         Raises CheckpointError, and changes nothing, if it isn't one of such a run.
         """
         state = checkpoint.read(path)
-        checkpoint.check(state, self.state())
+        checkpoint.check(state, self.state(), self.optimizer)
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         self.progress = Progress(**state["progress"])
@@ -199,7 +184,9 @@ class Trainer(Stepper):
         p = self.progress
         newest = self._last_checkpoint() if self.checkpoints and self.ranks.is_main else None
         if newest and self.checkpoints and self.checkpoints.step(newest) > p.step:
-            raise ValueError(f"{newest} is ahead of this run: resume it, or give another folder")
+            raise ValueError(
+                f"{newest} is ahead of this run: resume it, move it away, or give another folder"
+            )
         epoch.begin(loader, p, self.ranks, within=bool(self.save_every))
         self._start_loggers()
 
@@ -243,6 +230,11 @@ class Trainer(Stepper):
             row["seconds_left"] = (self.total_steps - p.step) * seconds
         p.recent = []
         self.log(row)
+
+    def _explaining(self, what: str) -> AbstractContextManager:
+        """Errors in ``what`` the last step has left behind, as sentences."""
+        where = lambda: (f"{what} step {self.progress.step}", None, self._last_checkpoint())  # noqa: E731
+        return errors.explaining(where)
 
     def _last_checkpoint(self) -> Path | None:
         newest = self.checkpoints.latest() if self.checkpoints else None

@@ -33,17 +33,25 @@ def make_data(n, dtype=torch.float32):
     return TensorDataset(x, (x[:, 0] > 0).long())
 
 
-def make_model(dropout=0.0, dtype=torch.float32):
-    return nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Dropout(dropout), nn.Linear(16, 2)).to(
-        dtype
-    )
+def make_model(dropout=0.0, dtype=torch.float32, *, norm=False):
+    between = nn.BatchNorm1d(16) if norm else nn.ReLU()
+    layers = nn.Linear(8, 16), between, nn.Dropout(dropout), nn.Linear(16, 2)
+    return nn.Sequential(*layers).to(dtype)
 
 
 def make_trainer(
-    seed=0, *, dropout=0.0, lr=0.05, dtype=torch.float32, sgd=False, device="cpu", **options
+    seed=0,
+    *,
+    dropout=0.0,
+    norm=False,
+    lr=0.05,
+    dtype=torch.float32,
+    sgd=False,
+    device="cpu",
+    **options,
 ):
     torch.manual_seed(seed)
-    model = make_model(dropout, dtype).to(device)
+    model = make_model(dropout, dtype, norm=norm).to(device)
     optimizer = (torch.optim.SGD if sgd else torch.optim.AdamW)(model.parameters(), lr=lr)
     scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.1, total_iters=50)
     loss_fn = options.pop("loss_fn", nn.functional.cross_entropy)
@@ -121,11 +129,23 @@ class Noisy(Dataset):
 SAMPLES, SAVE_EVERY = 203, 2
 
 
-def run(folder, *, epochs=3, amp_dtype=None, workers=0, kill=None, world=1, rank=0, port=0):
+def run(
+    folder,
+    *,
+    epochs=3,
+    amp_dtype=None,
+    ema_decay=0.9,
+    workers=0,
+    kill=None,
+    world=1,
+    rank=0,
+    port=0,
+):
     """Train in ``folder``, resuming what is there; write the final state to ``final-RANK.pt``.
 
     ``kill`` says where SIGKILL comes: ("write", k) halfway through the k-th checkpoint, ("replace",
-    k) just before it gets its name, ("update", k) within the k-th step, ("seconds", s) after s.
+    k) just before it gets its name, ("update", k) within the k-th step, ("evaluate", k) between the
+    k-th epoch and its evaluation, ("seconds", s) after s.
     """
     _arm(kill)
     with joined(rank, world, port) as ranks:
@@ -133,9 +153,10 @@ def run(folder, *, epochs=3, amp_dtype=None, workers=0, kill=None, world=1, rank
         trainer = make_trainer(
             ranks.rank,
             dropout=0.5,
+            norm=True,
             accumulation_steps=2,
             max_grad_norm=1.0,
-            ema_decay=0.9,
+            ema_decay=ema_decay,
             amp_dtype=amp_dtype,
             checkpoints=Checkpoints(folder),
             save_every=SAVE_EVERY,
@@ -164,6 +185,7 @@ def joined(rank, world, port):
 
 # What is trained the same on one rank and on several ----------------------------------------
 
+NORMALIZED = {"plain": None, "averaged": 0.5}
 SIZES = [64, 70, 51]  # whole windows; a ragged tail; a tail with one sample more on rank 0
 
 
@@ -200,6 +222,20 @@ def shared(folder, *, world=1, rank=0, port=0):
                     "steps": trainer.progress.step,
                 }
         checkpoint.write(results, folder / f"{ranks.rank}.pt")
+
+
+def normalized(folder, *, world, rank, port):
+    """What evaluate says of models with batch norm, untrained and trained, and what is saved."""
+    with joined(rank, world, port) as ranks:
+        validation = Loader(make_data(50), 4, shuffle=False)
+        for name, ema_decay in NORMALIZED.items():
+            trainer = make_trainer(ranks.rank, norm=True, ema_decay=ema_decay)
+            found = [trainer.evaluate(validation)["loss"]]
+            trainer.save(folder / f"{name}-0.pt")
+            trainer.train_epoch(Loader(make_data(64), 8))
+            found.append(trainer.evaluate(validation)["loss"])
+            trainer.save(folder / f"{name}-1.pt")
+            checkpoint.write({"losses": found}, folder / f"{name}-found-{ranks.rank}.pt")
 
 
 def uneven(folder, *, world, rank, port):
@@ -260,6 +296,7 @@ def _arm(kill):
         "write": (torch, "save"),
         "replace": (os, "replace"),
         "update": (Trainer, "update"),
+        "evaluate": (Trainer, "evaluate"),
         None: (time, "sleep"),
     }[what]
     real, calls = getattr(module, name), 0

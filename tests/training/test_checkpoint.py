@@ -15,7 +15,7 @@ from dlcourse.training import checkpoint
 from dlcourse.training.checkpoint import Checkpoints
 from dlcourse.training.errors import CheckpointError
 from dlcourse.training.trainer import Trainer
-from tests.training.runs import assert_same, make_data, make_trainer
+from tests.training.runs import assert_same, make_data, make_model, make_trainer
 
 
 @pytest.fixture
@@ -157,6 +157,76 @@ def test_one_of_broken_random_states_is_refused(saved, name):
     refused(changed(saved, random=[state | {name: broken[name]}]), "random states can't be used")
 
 
+@pytest.mark.parametrize(
+    "cuda",
+    [
+        torch.zeros(15, dtype=torch.uint8),
+        torch.zeros(16),
+        torch.zeros(4, 4, dtype=torch.uint8),
+        torch.ones(16, dtype=torch.uint8),  # its place isn't a multiple of 4
+        5,
+    ],
+    ids=["short", "float", "square", "odd", "number"],
+)
+def test_one_of_a_broken_random_state_of_a_gpu_is_refused_on_any_device(saved, cuda):
+    (state,) = checkpoint.read(saved)["random"]
+    refused(changed(saved, random=[state | {"cuda": cuda}]), "random states can't be used")
+
+
+def test_one_of_a_gpus_random_state_is_taken(saved):
+    (state,) = checkpoint.read(saved)["random"]
+    cuda = torch.tensor([7] * 8 + [4] + [0] * 7, dtype=torch.uint8)
+    trainer = make_trainer(ema_decay=0.9, amp_dtype=torch.float16)
+    trainer.load(changed(saved, random=[state | {"cuda": cuda}]))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"step": "3"}, {"epoch": -1}, {"batch": 2.5}, {"order": 1}, {"best_loss": None}]
+    + [{"recent": ["1"]}, {"history": [1.0]}, {"rows": True}],
+    ids=str,
+)
+def test_one_of_damaged_progress_is_refused(saved, broken):
+    state = checkpoint.read(saved)["progress"] | broken
+    refused(changed(saved, progress=state), f"progress is damaged: {[*broken][0]} is ")
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("exp_avg", torch.zeros(16, 7)),
+        ("exp_avg", torch.zeros(())),
+        ("exp_avg_sq", torch.zeros(16, 8, dtype=torch.int64)),
+        ("exp_avg_sq", "much"),
+        ("step", torch.zeros(16, 8)),
+        ("step", "3"),
+    ],
+)
+def test_one_of_moments_that_do_not_fit_their_parameter_is_refused(saved, name, value):
+    state = checkpoint.read(saved)["optimizer"]
+    state["state"][0][name] = value
+    refused(changed(saved, optimizer=state), f"the optimizer's {name} of parameter 0 is ")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Adadelta", "Adafactor", "Adagrad", "Adam", "Adamax", "ASGD", "NAdam", "RAdam", "RMSprop"]
+    + ["Rprop", "SGD"],
+)
+def test_what_torchs_optimizers_keep_is_taken(tmp_path, name):
+    def make():
+        model = make_model()
+        more = {"momentum": 0.9} if name in ("SGD", "RMSprop") else {}
+        optimizer = getattr(torch.optim, name)(model.parameters(), lr=0.01, **more)
+        return Trainer(model, optimizer, nn.functional.cross_entropy)
+
+    trainer, other = make(), make()
+    trainer.train_epoch([make_data(8).tensors] * 2)
+    trainer.save(tmp_path / "c.pt")
+    other.load(tmp_path / "c.pt")
+    assert_same(trainer.state(), other.state())
+
+
 def test_one_of_an_optimizer_that_has_more_parameters_is_refused(saved):
     state = checkpoint.read(saved)["optimizer"]
     state["state"][17] = state["state"][0]
@@ -259,6 +329,17 @@ def test_a_learning_rate_from_numpy_survives(tmp_path):
     make_trainer(lr=np.float64(0.1)).load(tmp_path / "c.pt")
 
 
+def test_a_checkpoint_brings_its_learning_rate_back_which_can_be_changed_after(tmp_path):
+    trainer = make_trainer(lr=0.1)
+    trainer.save(tmp_path / "c.pt")
+    other = make_trainer(lr=0.001)
+    other.load(tmp_path / "c.pt")
+    assert other.optimizer.param_groups[0]["lr"] == 0.1 and other.scheduler.base_lrs == [0.1]
+    other.optimizer.param_groups[0]["lr"] = 0.01
+    other.train_epoch([make_data(8).tensors])
+    assert other.optimizer.param_groups[0]["lr"] == pytest.approx(0.01 * (1 - 0.9 / 50))
+
+
 @pytest.mark.parametrize(
     "schedule",
     [
@@ -316,5 +397,6 @@ def test_other_files_in_the_folder_are_left_alone(tmp_path):
 
 
 def test_at_least_one_is_kept(tmp_path):
-    with pytest.raises(ValueError, match="at least 1"):
-        Checkpoints(tmp_path, keep=0)
+    for keep in (0, 1.5):
+        with pytest.raises(ValueError, match=f"keep is an integer of at least 1, not {keep}"):
+            Checkpoints(tmp_path, keep=keep)

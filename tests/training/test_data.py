@@ -175,12 +175,16 @@ def test_what_cannot_be_loaded_is_refused():
 
     with pytest.raises(ValueError, match="no length"):
         Loader(Endless(), 8)
-    with pytest.raises(ValueError, match="batch_size is at least 1, not 0"):
-        Order(10, 0)
+    for size in (0, 2.5, float("nan")):
+        with pytest.raises(ValueError, match=f"batch_size is an integer of at least 1, not {size}"):
+            Order(10, size)
     with pytest.raises(ValueError, match="3 samples can't be shared by 4 ranks"):
         on_rank(0, 4, lambda: Order(3, 1))
     with pytest.raises(ValueError, match=r"\[3, 4\]"):
         OnDevice(torch.ones(3), torch.ones(4), batch_size=2, device="cpu")
+    for what, kind in [((), "nothing"), ((np.ones(3), [1, 2, 3]), "ndarray, list")]:
+        with pytest.raises(ValueError, match=f"takes tensors, not {kind}: give it x and y"):
+            OnDevice(*what, batch_size=2, device="cpu")
 
 
 @pytest.mark.gpu

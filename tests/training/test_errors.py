@@ -1,12 +1,13 @@
+import numpy as np
 import pytest
 import torch
 
 from dlcourse.training import errors
-from dlcourse.training.errors import RankLost
+from dlcourse.training.errors import Diverged, RankLost, require_int
 
 
 def explained(error):
-    with errors.explaining(lambda: (1, 8, None)):
+    with errors.explaining(lambda: ("step 1", 8, None)):
         raise error
 
 
@@ -31,3 +32,22 @@ def test_nccls_own_reason_is_kept():
     )
     with pytest.raises(RankLost, match="the ranks lost each other, .* shared memory segment"):
         explained(torch.distributed.DistBackendError(text))
+
+
+def test_a_sentence_is_not_explained_again():
+    error = Diverged("step 1: ... Last good checkpoint: runs/gloo/out of memory.pt")
+    with pytest.raises(Diverged) as found:
+        explained(error)
+    assert found.value is error
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.0, 2.5, float("nan"), "2", None, True, torch.ones(2)])
+def test_what_is_no_count_is_refused_and_named(value):
+    with pytest.raises(ValueError) as error:
+        require_int("size", value)
+    assert str(error.value) == f"size is an integer of at least 1, not {value!r}"
+
+
+def test_counts_may_be_numpys():
+    require_int("size", np.int64(1))
+    require_int("size", 0, 0)

@@ -100,3 +100,27 @@ def test_the_best_weights_are_those_that_are_evaluated_after():
     load_best(trainer)
     assert trainer.evaluate(data)["loss"] == pytest.approx(best, rel=1e-6)
     assert_same(dict(trainer.model.state_dict()), dict(best_weights(trainer)))
+
+
+def test_why_there_is_no_best_epoch_is_said(monkeypatch, tmp_path):
+    trainer = make_trainer()
+    scripted(trainer, monkeypatch, [float("nan")] * 3)
+    fit(trainer, Loader(make_data(40), 8), 3, validation=[])
+    with pytest.raises(ValueError, match="the validation loss was finite in none of 3"):
+        best_weights(trainer)
+    trainer = make_trainer()
+    scripted(trainer, monkeypatch)
+    fit(trainer, Loader(make_data(40), 8), 3, validation=[])
+    trainer.save(tmp_path / "c.pt")
+    other = make_trainer()
+    other.load(tmp_path / "c.pt")
+    with pytest.raises(ValueError, match="kept in memory alone"):
+        best_weights(other)
+
+
+@pytest.mark.parametrize(
+    "epochs, patience, said", [(2.5, None, "epochs .* not 2.5"), (2, 0, "patience .* not 0")]
+)
+def test_counts_of_epochs_that_are_none_are_refused(epochs, patience, said):
+    with pytest.raises(ValueError, match=said):
+        fit(make_trainer(), [], epochs, validation=[], patience=patience)

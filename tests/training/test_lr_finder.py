@@ -76,7 +76,17 @@ def test_it_stops_where_the_loss_explodes():
     trainer = make_trainer(sgd=True, loss_fn=lambda out, y: (out[:, 0] - y).square().mean())
     found = lr_range_test(trainer, Loader(make_data(64), 8), highest=1e4)
     assert 10 < len(found.rates) < 100 and found.rates[-1] < 1e3
-    assert all(b <= 4 * min(found.losses[:i]) for i, b in enumerate(found.losses) if i)
+    for i, loss in enumerate(found.losses[1:], 1):
+        lowest = min(found.losses[:i])
+        assert loss <= lowest + 3 * max(lowest, found.losses[0] - lowest)
+
+
+@pytest.mark.parametrize("shift", [0.0, -0.5, -2.0])
+def test_losses_below_zero_do_not_stop_it(shift):
+    """As of likelihoods; the first was stopped at its second step, lower or not."""
+    trainer = make_trainer(sgd=True, loss_fn=lambda out, y: (out[:, 0] - y).square().mean() + shift)
+    found = lr_range_test(trainer, Loader(make_data(64), 8), highest=1e4)
+    assert 30 < len(found.losses) < 100 and min(found.losses) < found.losses[0]
 
 
 def test_the_suggestion_is_where_the_loss_falls_fastest_before_its_lowest():

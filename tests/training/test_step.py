@@ -228,8 +228,10 @@ def test_no_step_waits_for_the_gpu(amp_dtype):
         ({"amp_dtype": torch.float64}, "amp_dtype is bfloat16, float16 or None"),
         ({"max_grad_norm": 0}, "max_grad_norm is above 0"),
         ({"ema_decay": 1.0}, "ema_decay"),
-        ({"accumulation_steps": 0}, "at least 1"),
-        ({"log_every": 0}, "at least 1"),
+        ({"accumulation_steps": 0}, "accumulation_steps is an integer of at least 1, not 0"),
+        ({"accumulation_steps": 2.5}, "accumulation_steps is an integer of at least 1, not 2.5"),
+        ({"log_every": 0}, "log_every is an integer of at least 1, not 0"),
+        ({"save_every": 1.5}, "save_every is an integer of at least 1, not 1.5"),
         ({"save_every": 5}, "needs checkpoints"),
     ],
 )

@@ -6,10 +6,10 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+from dlcourse.training import distributed
 from dlcourse.training.checkpoint import Checkpoints
 from dlcourse.training.data import Loader, OnDevice
-from dlcourse.training.errors import Diverged
-from dlcourse.training.fit import accuracy
+from dlcourse.training.errors import Diverged, RankLost
 from dlcourse.training.metrics import CSV, Console
 from tests.training.runs import (
     DTYPES,
@@ -109,50 +109,6 @@ def test_model_is_in_train_mode():
     assert trainer.model.training
 
 
-# evaluation ---------------------------------------------------------------------------------
-
-
-def test_evaluation_is_the_mean_over_all_targets_whatever_the_batches():
-    x, y = make_data(50, torch.float64).tensors
-    y[:9] = -100
-    trainer = make_trainer(dtype=torch.float64, dropout=0.5, count=lambda y: (y != -100).sum())
-    batches = list(zip(x.split(8), y.split(8), strict=True))  # the first has nothing to count
-    found = trainer.evaluate(batches, {"first": lambda out, y: out[y != -100, 0].mean()})
-    with torch.no_grad():
-        logits = trainer.model.eval()(x)
-    assert found["loss"] == pytest.approx(nn.functional.cross_entropy(logits, y).item())
-    assert found["first"] == pytest.approx(logits[9:, 0].mean().item())
-
-
-def test_evaluation_leaves_no_trace():
-    trainer = make_trainer(dropout=0.5)
-    trainer.model[2].eval()
-    before, modes = trainer.state(), [m.training for m in trainer.model.modules()]
-    trainer.evaluate(Loader(make_data(50), 8, shuffle=False))
-    assert_same(before, trainer.state())
-    assert [m.training for m in trainer.model.modules()] == modes
-    assert all(p.grad is None for p in trainer.model.parameters())
-
-
-def test_evaluation_uses_the_averaged_weights():
-    trainer = make_trainer(ema_decay=0.9)
-    data = make_data(64)
-    for _ in range(3):
-        trainer.train_epoch(DataLoader(data, batch_size=8))
-    with torch.no_grad():
-        expected = accuracy(trainer.average.module(data.tensors[0]), data.tensors[1])
-        loss = nn.functional.cross_entropy(trainer.average.module(data.tensors[0]), data.tensors[1])
-    found = trainer.evaluate([data.tensors], {"accuracy": accuracy})
-    assert found == {"loss": pytest.approx(loss.item()), "accuracy": pytest.approx(expected.item())}
-
-
-def test_modes_of_layers_come_back_after_a_failed_evaluation():
-    trainer = make_trainer()
-    with pytest.raises(RuntimeError, match="shapes"):
-        trainer.evaluate([(torch.zeros(2, 5), torch.zeros(2).long())])
-    assert trainer.model.training
-
-
 def test_an_empty_loader_is_named():
     with pytest.raises(ValueError, match="yielded no batch"):
         make_trainer().train_epoch([])
@@ -237,6 +193,7 @@ def test_a_nan_loss_stops_the_run_and_names_its_step(tmp_path, log_every, amp_dt
         trainer.train_epoch(data)
     said = str(error.value)
     assert said.startswith("step 8: the loss is nan, the learning rate 0.0874,")
+    assert "(a checkpoint brings its own learning rate back)" in said
     assert "gradient norm nan" in said and str(tmp_path / "step-000000005.pt") in said
     with pytest.raises(Diverged):
         trainer.save()  # not over the good one
@@ -275,15 +232,13 @@ def test_a_gradient_that_float16_can_never_hold_stops_the_run():
 
 def test_losses_are_read_at_rows_only(monkeypatch):
     """What waits for a GPU happens once a row, not once a step."""
-    trainer, calls = make_trainer(log_every=5, max_grad_norm=1.0), []
+    trainer = make_trainer(log_every=5, max_grad_norm=1.0, sgd=True)  # Adam counts in items
+    trainer.scheduler, calls = None, []
     real = torch.Tensor.tolist
     monkeypatch.setattr(torch.Tensor, "tolist", lambda t: calls.append(t) or real(t))
     for name in ("item", "__bool__", "__float__"):
         forbid = lambda t, name=name: pytest.fail(f"{name} waits for the device")  # noqa: E731
         monkeypatch.setattr(torch.Tensor, name, forbid)
-    trainer.optimizer = torch.optim.SGD(trainer.model.parameters(), lr=0.1)  # Adam counts in items
-    trainer.optimizer.register_step_post_hook(trainer._on_update)
-    trainer.scheduler = None
     trainer.train_epoch([make_data(8).tensors] * 20)
     assert len(calls) == 4
 
@@ -314,6 +269,27 @@ def test_out_of_memory_says_what_to_lower(tmp_path):
     assert "step-000000001.pt" in said and isinstance(error.value.__cause__, RuntimeError)
 
 
+def test_errors_of_evaluation_and_of_saving_are_explained(tmp_path, monkeypatch):
+    trainer = make_trainer(checkpoints=Checkpoints(tmp_path))
+    trainer.train_epoch([make_data(8).tensors])
+    trainer.save()
+
+    def greedy(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    said = "the evaluation after step 1. Lower the loader's batch_size .*step-000000001.pt"
+    with pytest.raises(torch.OutOfMemoryError, match=said):
+        trainer.evaluate([make_data(8).tensors], {"greedy": greedy})
+
+    def lost(*_):
+        raise RuntimeError("[/pytorch/gloo/pair.cc:553] Connection closed by peer [127.0.0.1]:2. T")
+
+    monkeypatch.setattr(distributed.Ranks, "gather", lost)
+    said = r"has ended, in the checkpoint of step 1 \(Connection closed by peer"
+    with pytest.raises(RankLost, match=said):
+        trainer.save()
+
+
 def test_other_errors_stay_as_they_are():
     trainer = make_trainer()
     with pytest.raises(RuntimeError, match="mat1 and mat2 shapes"):
@@ -324,7 +300,7 @@ def test_a_fresh_run_in_the_folder_of_another_is_refused(tmp_path):
     trainer = make_trainer(checkpoints=Checkpoints(tmp_path))
     trainer.train_epoch([make_data(8).tensors])
     trainer.save()
-    with pytest.raises(ValueError, match="is ahead of this run: resume it"):
+    with pytest.raises(ValueError, match="is ahead of this run: resume it, move it away"):
         make_trainer(checkpoints=Checkpoints(tmp_path)).train_epoch([make_data(8).tensors])
 
 
