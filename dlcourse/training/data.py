@@ -30,10 +30,10 @@ class Order:
 
     def __init__(self, size: int, batch_size: int, *, seed: int = 0, shuffle: bool = True):
         ranks = current()
-        self.rank, self.world = ranks.rank, ranks.world
+        self.rank, self.world_size = ranks.rank, ranks.world_size
         require_int("batch_size", batch_size)
-        if size < (self.world if shuffle else 1):
-            raise ValueError(f"{size} samples can't be shared by {self.world} ranks: no batch")
+        if size < (self.world_size if shuffle else 1):
+            raise ValueError(f"{size} samples can't be shared by {self.world_size} ranks: no batch")
         self.size, self.batch_size, self.seed, self.shuffle = size, batch_size, seed, shuffle
         self.epoch = self.batch = 0
 
@@ -42,8 +42,8 @@ class Order:
         self.epoch, self.batch = epoch, batch
 
     def __len__(self) -> int:
-        whole, rest = divmod(self.size, self.batch_size * self.world)
-        return whole + (rest >= self.world if self.shuffle else rest > self.rank)
+        whole, rest = divmod(self.size, self.batch_size * self.world_size)
+        return whole + (rest >= self.world_size if self.shuffle else rest > self.rank)
 
     def __iter__(self) -> Iterator[list[int]]:
         # a generator, which starts when it is first read: torch asks for iterators that it drops
@@ -53,7 +53,7 @@ class Order:
 
     def __str__(self) -> str:
         return (
-            f"{self.size} samples in batches of {self.batch_size} on {self.world} ranks, "
+            f"{self.size} samples in batches of {self.batch_size} on {self.world_size} ranks, "
             f"{f'seed {self.seed}' if self.shuffle else 'in order'}"
         )
 
@@ -64,22 +64,22 @@ class Order:
             order = torch.randperm(self.size, generator=generator)
         else:
             order = torch.arange(self.size)
-        pieces = order.split(self.batch_size * self.world)
-        return [piece[self.rank :: self.world] for piece in pieces[first : len(self)]]
+        pieces = order.split(self.batch_size * self.world_size)
+        return [piece[self.rank :: self.world_size] for piece in pieces[first : len(self)]]
 
     def _share(self, indices: Tensor) -> list:
         return indices.tolist()
 
 
 class Loader(DataLoader):
-    """Batches of ``dataset``, read ahead by ``workers`` processes, into pinned memory for a GPU.
+    """Batches of ``dataset``, read by ``num_workers`` processes, into pinned memory for a GPU.
 
     A sample that draws random numbers (from torch, NumPy or Python, on the CPU) draws the same ones
     in a given epoch whichever worker reads it, and however often the run was cut off: its seed
     comes from ``seed``, the epoch and its index; that of ``collate_fn`` from the first of its
     samples. Nothing is drawn from the run's own generators. Every pass has the same order and the
-    same numbers unless ``start(epoch)`` is called before it, as the trainer does.
-    Raises ValueError for a data set without length or without samples.
+    same numbers unless ``start(epoch)`` is called before it, as the trainer does. Raises ValueError
+    for a data set without length or without samples.
     """
 
     def __init__(
@@ -89,8 +89,8 @@ class Loader(DataLoader):
         *,
         seed: int = 0,
         shuffle: bool = True,
-        workers: int = 0,
-        prefetch: int = 2,  # batches that each worker reads ahead
+        num_workers: int = 0,
+        prefetch_factor: int = 2,  # batches that each worker reads ahead
         collate_fn: Callable[[list], Any] = default_collate,
     ):
         if not hasattr(dataset, "__len__"):
@@ -100,9 +100,9 @@ class Loader(DataLoader):
             _Seeded(dataset),
             batch_sampler=order,
             collate_fn=_SeededCollate(collate_fn),
-            num_workers=workers,
-            prefetch_factor=prefetch if workers else None,
-            persistent_workers=workers > 0,
+            num_workers=num_workers,
+            prefetch_factor=prefetch_factor if num_workers else None,
+            persistent_workers=num_workers > 0,
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator(),  # else each iteration draws from the run's own
         )

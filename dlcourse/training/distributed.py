@@ -25,7 +25,7 @@ class Ranks:
     """This process among those of the run."""
 
     rank: int = 0
-    world: int = 1  # processes of the run
+    world_size: int = 1  # processes of the run
     device: torch.device = torch.device("cpu")  # this process' own
 
     @property
@@ -35,28 +35,28 @@ class Ranks:
 
     def barrier(self) -> None:
         """Wait until every rank is here."""
-        if self.world > 1:
+        if self.world_size > 1:
             dist.barrier()
 
     def all_reduce(self, values: Tensor) -> Tensor:
         """Replace ``values`` by their sum over all ranks, and return them."""
-        if self.world > 1:
+        if self.world_size > 1:
             dist.all_reduce(values)
         return values
 
     def broadcast(self, tensors: Iterable[Tensor]) -> None:
         """Replace ``tensors`` by those of rank 0."""
-        if self.world > 1:
+        if self.world_size > 1:
             for tensor in tensors:
                 whole = tensor.contiguous()
                 dist.broadcast(whole, 0)
                 tensor.copy_(whole)
 
-    def gather(self, value: Any) -> list:
+    def all_gather(self, value: Any) -> list:
         """Every rank's ``value``, by rank."""
-        if self.world == 1:
+        if self.world_size == 1:
             return [value]
-        values: list = [None] * self.world
+        values: list = [None] * self.world_size
         dist.all_gather_object(values, value)
         return values
 
@@ -121,7 +121,9 @@ def session(timeout: timedelta = timedelta(minutes=10)) -> Iterator[Ranks]:
     except BaseException as error:
         # no farewell to the others: they may be gone, and waiting for them would hide the error
         reason = " ".join(f"{type(error).__name__}: {error}".splitlines()[:1])
-        print(f"rank {ranks.rank} of {ranks.world} ended: {reason}", file=sys.stderr, flush=True)
+        print(
+            f"rank {ranks.rank} of {ranks.world_size} ended: {reason}", file=sys.stderr, flush=True
+        )
         raise
     else:
         dist.destroy_process_group()

@@ -33,7 +33,7 @@ def begin(loader: Any, progress: Progress, ranks: Ranks, *, within: bool) -> Non
     if hasattr(loader, "start"):
         loader.start(p.epoch, p.batch)
         p.order = order
-    lengths = ranks.gather(len(loader) if hasattr(loader, "__len__") else 0)
+    lengths = ranks.all_gather(len(loader) if hasattr(loader, "__len__") else 0)
     if len(set(lengths)) > 1:
         raise ValueError(
             f"ranks have different numbers of batches, {lengths}, and would wait for each other: "

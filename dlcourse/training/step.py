@@ -69,7 +69,7 @@ class Stepper:
         self.ranks = current(self.device)
         self.scaler = torch.GradScaler(self.device.type, enabled=self.amp_dtype is torch.float16)
         # first, since it gives every rank the weights of rank 0, which the average then copies
-        self._parallel = DistributedDataParallel(self.model) if self.ranks.world > 1 else None
+        self._parallel = DistributedDataParallel(self.model) if self.ranks.world_size > 1 else None
         self.average = None
         if self.ema_decay is not None:
             self._blend = get_ema_multi_avg_fn(self.ema_decay)
@@ -92,7 +92,7 @@ class Stepper:
         """
         counts = [self.counted(y) for _, y in window]
         total = sum(counts)
-        if self.ranks.world > 1:
+        if self.ranks.world_size > 1:
             total = self.ranks.all_reduce(
                 torch.zeros((), dtype=self.wide, device=self.device) + total
             )
@@ -104,7 +104,7 @@ class Stepper:
             x, y = self.placed(x, y)
             with self._unsynced(i + 1 < len(window)):
                 loss = self._loss(x, y, n)
-                if len(window) > 1 or self.ranks.world > 1:
+                if len(window) > 1 or self.ranks.world_size > 1:
                     loss = loss * self._share(n, total, loss.dtype)
                 (scaler.scale(loss) if scaler else loss).backward()
             losses.append(loss.detach())
@@ -181,7 +181,7 @@ class Stepper:
         """What a micro-batch's mean counts for; times the ranks, since DDP takes their mean."""
         if not isinstance(total, Tensor):
             return n / (total or 1)
-        return (n * self.ranks.world / total.where(total > 0, 1).to(self.wide)).to(dtype)
+        return (n * self.ranks.world_size / total.where(total > 0, 1).to(self.wide)).to(dtype)
 
     def _unsynced(self, more: bool) -> AbstractContextManager:
         """While ``more`` micro-batches follow, ranks keep their gradients to themselves."""

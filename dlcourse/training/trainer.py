@@ -156,7 +156,7 @@ class Trainer(Stepper):
         if not self.checkpoints:
             raise ValueError("resume needs checkpoints=Checkpoints(folder)")
         path = self.checkpoints.latest()
-        if len({str(each) for each in self.ranks.gather(path and path.name)}) > 1:
+        if len({str(each) for each in self.ranks.all_gather(path and path.name)}) > 1:
             raise ValueError(f"ranks see different files: all need the folder {path} is in")
         if path:
             self.load(path)
@@ -170,7 +170,7 @@ class Trainer(Stepper):
         del kinds["model"]  # compared by its tensors
         names = {id(p): name for name, p in self.model.named_parameters()}
         groups = [[names.get(id(p), "?") for p in g["params"]] for g in self.optimizer.param_groups]
-        random = self.ranks.gather(random_state(self.device))
+        random = self.ranks.all_gather(random_state(self.device))
         state |= {"kinds": kinds, "groups": groups}
         return state | {"progress": asdict(self.progress), "random": random}
 
@@ -200,7 +200,7 @@ class Trainer(Stepper):
         if not self._pending:
             return
         steps, tensors, rates = zip(*self._pending, strict=True)
-        losses = self.ranks.all_reduce(torch.stack(tensors).to(self.wide)) / self.ranks.world
+        losses = self.ranks.all_reduce(torch.stack(tensors).to(self.wide)) / self.ranks.world_size
         norm = self.gradient_norm().to(self.wide)
         *values, length = torch.cat([losses, norm[None]]).tolist()
         finite = [math.isfinite(value) for value in values]
@@ -224,7 +224,7 @@ class Trainer(Stepper):
         row: dict[str, Any] = {"epoch": p.epoch + 1, "step": p.step}
         row |= {"loss": sum(p.recent) / len(p.recent), "grad_norm": self._last_norm[1]}
         row |= {"lr": float(self.optimizer.param_groups[0]["lr"])}
-        row |= {"samples_per_second": seen * self.ranks.world / seconds}
+        row |= {"samples_per_second": seen * self.ranks.world_size / seconds}
         row |= {"peak_memory": peak_memory(self.device)}
         if self.total_steps:
             row["seconds_left"] = (self.total_steps - p.step) * seconds

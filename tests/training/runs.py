@@ -135,9 +135,9 @@ def run(
     epochs=3,
     amp_dtype=None,
     ema_decay=0.9,
-    workers=0,
+    num_workers=0,
     kill=None,
-    world=1,
+    world_size=1,
     rank=0,
     port=0,
 ):
@@ -148,7 +148,7 @@ def run(
     k-th epoch and its evaluation, ("seconds", s) after s.
     """
     _arm(kill)
-    with joined(rank, world, port) as ranks:
+    with joined(rank, world_size, port) as ranks:
         seed_everything(ranks.rank)
         trainer = make_trainer(
             ranks.rank,
@@ -164,20 +164,20 @@ def run(
             log_every=3,
         )
         trainer.resume()
-        loader = Loader(Noisy(SAMPLES), 8, workers=workers)
+        loader = Loader(Noisy(SAMPLES), 8, num_workers=num_workers)
         validation = Loader(make_data(50), 8, shuffle=False)
         fit(trainer, loader, epochs, validation=validation, scores={"accuracy": accuracy})
         checkpoint.write(trainer.state(), folder / f"final-{ranks.rank}.pt")
 
 
 @contextmanager
-def joined(rank, world, port):
+def joined(rank, world_size, port):
     """The session of a process, started as torchrun would start it if there are several."""
     os.setpgid(0, 0)  # so that its workers can be ended with it
     torch.set_num_threads(1)
     multiprocessing.set_start_method("fork", force=True)  # this script has no name to import
-    if world > 1:
-        os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world)}
+    if world_size > 1:
+        os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world_size)}
         os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     with distributed.session() as ranks:
         yield ranks
@@ -196,9 +196,9 @@ def padded(n):
     return TensorDataset(x, y)
 
 
-def shared(folder, *, world=1, rank=0, port=0):
+def shared(folder, *, world_size=1, rank=0, port=0):
     """Everything whose result doesn't depend on the number of ranks, written to ``RANK.pt``."""
-    with joined(rank, world, port) as ranks:
+    with joined(rank, world_size, port) as ranks:
         results = {}
         for n in SIZES:
             for name, data in [("plain", make_data(n, torch.float64)), ("padded", padded(n))]:
@@ -210,7 +210,7 @@ def shared(folder, *, world=1, rank=0, port=0):
                     ema_decay=0.5,
                     count=lambda y: (y != -100).sum(),
                 )
-                loader = Loader(data, 8 // world)
+                loader = Loader(data, 8 // world_size)
                 losses = [trainer.train_epoch(loader) for _ in range(3)]
                 scores = {"accuracy": lambda out, y: accuracy(out[y != -100], y[y != -100])}
                 validation = Loader(data, 4, shuffle=False)
@@ -224,9 +224,9 @@ def shared(folder, *, world=1, rank=0, port=0):
         checkpoint.write(results, folder / f"{ranks.rank}.pt")
 
 
-def normalized(folder, *, world, rank, port):
+def normalized(folder, *, world_size, rank, port):
     """What evaluate says of models with batch norm, untrained and trained, and what is saved."""
-    with joined(rank, world, port) as ranks:
+    with joined(rank, world_size, port) as ranks:
         validation = Loader(make_data(50), 4, shuffle=False)
         for name, ema_decay in NORMALIZED.items():
             trainer = make_trainer(ranks.rank, norm=True, ema_decay=ema_decay)
@@ -238,12 +238,12 @@ def normalized(folder, *, world, rank, port):
             checkpoint.write({"losses": found}, folder / f"{name}-found-{ranks.rank}.pt")
 
 
-def uneven(folder, *, world, rank, port):
+def uneven(folder, *, world_size, rank, port):
     """Loaders of different lengths, an odd folder, and the sums and gathers of a session."""
-    with joined(rank, world, port) as ranks:
-        assert ranks.is_main == (rank == 0) and ranks.world == world
+    with joined(rank, world_size, port) as ranks:
+        assert ranks.is_main == (rank == 0) and ranks.world_size == world_size
         assert ranks.all_reduce(torch.tensor(rank + 1.0)) == 3
-        assert ranks.gather({"rank": rank}) == [{"rank": 0}, {"rank": 1}]
+        assert ranks.all_gather({"rank": rank}) == [{"rank": 0}, {"rank": 1}]
         ranks.barrier()
         trainer, calls = make_trainer(), []
         trainer._parallel.register_comm_hook(
@@ -267,10 +267,10 @@ def uneven(folder, *, world, rank, port):
         (folder / f"said-{rank}").write_text("\n".join(said))
 
 
-def failing(folder, *, world, rank, port):
+def failing(folder, *, world_size, rank, port):
     """Rank 1 meets an error in its 4th step; what each says goes to a file."""
     sys.stderr = (folder / f"stderr-{rank}").open("w")
-    with joined(rank, world, port) as ranks:
+    with joined(rank, world_size, port) as ranks:
         trainer = make_trainer(checkpoints=Checkpoints(folder), save_every=1)
         real, calls = trainer.loss_fn, 0
 

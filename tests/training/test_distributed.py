@@ -19,7 +19,7 @@ def launch(start):
 
     def run(name, folder):
         port = free_port()
-        ranks = [start(name, folder=folder, world=2, rank=r, port=port) for r in (0, 1)]
+        ranks = [start(name, folder=folder, world_size=2, rank=r, port=port) for r in (0, 1)]
         for process in ranks:
             process.join(60)
         return [process.exitcode for process in ranks]
@@ -141,8 +141,8 @@ def test_without_torchrun_a_session_is_one_rank(monkeypatch):
     for name in ("RANK", "WORLD_SIZE"):
         monkeypatch.delenv(name, raising=False)
     with distributed.session() as ranks:
-        assert (ranks.rank, ranks.world, ranks.is_main) == (0, 1, True)
-        assert ranks.gather("x") == ["x"] and ranks.all_reduce(torch.tensor(2.0)) == 2
+        assert (ranks.rank, ranks.world_size, ranks.is_main) == (0, 1, True)
+        assert ranks.all_gather("x") == ["x"] and ranks.all_reduce(torch.tensor(2.0)) == 2
         ranks.barrier()
         make_trainer()
 

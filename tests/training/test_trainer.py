@@ -284,7 +284,7 @@ def test_errors_of_evaluation_and_of_saving_are_explained(tmp_path, monkeypatch)
     def lost(*_):
         raise RuntimeError("[/pytorch/gloo/pair.cc:553] Connection closed by peer [127.0.0.1]:2. T")
 
-    monkeypatch.setattr(distributed.Ranks, "gather", lost)
+    monkeypatch.setattr(distributed.Ranks, "all_gather", lost)
     said = r"has ended, in the checkpoint of step 1 \(Connection closed by peer"
     with pytest.raises(RankLost, match=said):
         trainer.save()
