@@ -145,8 +145,25 @@ def test_collating_and_subclasses_draw_the_same_after_a_resume(kind, collate_fn,
     whole.start(1)
     batches = list(whole)
     assert_same(before, random_state(torch.device("cpu")))
+    torch.randn(7)  # nobody else's numbers matter
     rest.start(1, 2)
     assert_same(list(rest), batches[2:])
+
+
+def test_every_batch_is_collated_with_other_numbers_than_its_samples_drew():
+    class Drawing(Noisy):
+        def __getitem__(self, index):
+            return torch.rand(())
+
+    def collate(samples):
+        return torch.stack([*samples, torch.rand(())])
+
+    loader = Loader(Drawing(12), 4, collate_fn=collate)
+    drawn = []
+    for epoch in (0, 1):
+        loader.start(epoch)
+        drawn += torch.cat(list(loader)).tolist()
+    assert len(set(drawn)) == len(drawn) == 2 * (12 + 3)
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
