@@ -29,7 +29,7 @@ from dlcourse.models.gpt import GPT, GPTConfig
 from dlcourse.recipes import running
 from dlcourse.recipes.running import Precision, Run
 from dlcourse.training.data import Order
-from dlcourse.training.fit import best_weights, fit
+from dlcourse.training.fit import fit, load_best
 from dlcourse.training.randomness import derived_seed
 from dlcourse.training.step import Batch
 
@@ -75,6 +75,7 @@ class Windows:
 
     Windows lie end to end and don't overlap, but for what y looks ahead. A shuffled epoch begins at
     a place of its own, which depends on seed and epoch, so that every window is cut many ways.
+    Every pass is the same unless ``start(epoch)`` is called before it, as the trainer does.
     """
 
     def __init__(
@@ -145,7 +146,7 @@ def train(run: Run, text: str, config: GPTConfig | None = None) -> dict[str, flo
     steps = options.epochs * len(loader)
     trainer = run.trainer(model, optimizer, nats, steps, count=Tensor.numel, max_grad_norm=1.0)
     fit(trainer, loader, options.epochs, validation=checking, scores={"bits": bits})
-    model.load_state_dict(best_weights(trainer))
+    load_best(trainer)
     found = trainer.evaluate(checking, {"bits": bits})
     for line in sample(model, vocabulary, options.seed, 20 if options.smoke else 600).splitlines():
         run.say(f"  | {line}")

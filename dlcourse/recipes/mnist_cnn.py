@@ -28,7 +28,7 @@ from dlcourse.models.cnn import CNN, CNNConfig
 from dlcourse.recipes import running
 from dlcourse.recipes.running import Precision, Run
 from dlcourse.training.data import OnDevice
-from dlcourse.training.fit import accuracy, best_weights, fit
+from dlcourse.training.fit import accuracy, fit, load_best
 
 Part = tuple[Tensor, Tensor]  # images (N, 1, 28, 28) float32, labels (N,) int64
 
@@ -77,7 +77,7 @@ def train(run: Run, train: Part, validation: Part, test: Part) -> dict[str, floa
     trainer = run.trainer(model, optimizer, F.cross_entropy, steps)
     scores = {"accuracy": accuracy}
     fit(trainer, loader, options.epochs, validation=checking, scores=scores)
-    model.load_state_dict(best_weights(trainer))
+    load_best(trainer)
     result: dict[str, float] = {"best_epoch": trainer.progress.best_epoch}
     for name, part in (("validation", checking), ("test", reporting)):
         result |= {f"{name}_{k}": v for k, v in trainer.evaluate(part, scores).items()}

@@ -110,7 +110,7 @@ class Run:
     @property
     def batch_size(self) -> int:
         """Samples of this rank in a step."""
-        return self.options.batch_size // self.ranks.world
+        return self.options.batch_size // self.ranks.world_size
 
     def say(self, text: str) -> None:
         """Print a line, on rank 0."""
@@ -165,9 +165,9 @@ def start(recipe: Recipe, options: Options) -> None:
 
 def _once(recipe: Recipe, run: Run) -> None:
     options, ranks = run.options, run.ranks
-    if options.batch_size % ranks.world:
+    if options.batch_size % ranks.world_size:
         raise typer.BadParameter(
-            f"a batch of {options.batch_size} can't be shared evenly by {ranks.world} ranks"
+            f"a batch of {options.batch_size} can't be shared evenly by {ranks.world_size} ranks"
         )
     _claim(options, ranks)
     seed_everything(options.seed + ranks.rank)
@@ -207,7 +207,7 @@ def _write(path: Path, values: dict) -> None:
 @contextmanager
 def _shared_folder(ranks: Ranks) -> Iterator[Path]:
     """A folder that all ranks of this machine use and that is gone afterwards."""
-    folder = Path(ranks.gather(tempfile.mkdtemp() if ranks.is_main else None)[0])
+    folder = Path(ranks.all_gather(tempfile.mkdtemp() if ranks.is_main else None)[0])
     try:
         yield folder
         ranks.barrier()

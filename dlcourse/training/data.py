@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, TensorDataset, default_collate
 
 from dlcourse.training.distributed import current
+from dlcourse.training.errors import require_int
 from dlcourse.training.randomness import derived_seed, kept
 
 
@@ -29,11 +30,10 @@ class Order:
 
     def __init__(self, size: int, batch_size: int, *, seed: int = 0, shuffle: bool = True):
         ranks = current()
-        self.rank, self.world = ranks.rank, ranks.world
-        if batch_size < 1:
-            raise ValueError(f"batch_size is at least 1, not {batch_size}")
-        if size < (self.world if shuffle else 1):
-            raise ValueError(f"{size} samples can't be shared by {self.world} ranks: no batch")
+        self.rank, self.world_size = ranks.rank, ranks.world_size
+        require_int("batch_size", batch_size)
+        if size < (self.world_size if shuffle else 1):
+            raise ValueError(f"{size} samples can't be shared by {self.world_size} ranks: no batch")
         self.size, self.batch_size, self.seed, self.shuffle = size, batch_size, seed, shuffle
         self.epoch = self.batch = 0
 
@@ -42,8 +42,8 @@ class Order:
         self.epoch, self.batch = epoch, batch
 
     def __len__(self) -> int:
-        whole, rest = divmod(self.size, self.batch_size * self.world)
-        return whole + (rest >= self.world if self.shuffle else rest > self.rank)
+        whole, rest = divmod(self.size, self.batch_size * self.world_size)
+        return whole + (rest >= self.world_size if self.shuffle else rest > self.rank)
 
     def __iter__(self) -> Iterator[list[int]]:
         # a generator, which starts when it is first read: torch asks for iterators that it drops
@@ -53,7 +53,7 @@ class Order:
 
     def __str__(self) -> str:
         return (
-            f"{self.size} samples in batches of {self.batch_size} on {self.world} ranks, "
+            f"{self.size} samples in batches of {self.batch_size} on {self.world_size} ranks, "
             f"{f'seed {self.seed}' if self.shuffle else 'in order'}"
         )
 
@@ -64,20 +64,22 @@ class Order:
             order = torch.randperm(self.size, generator=generator)
         else:
             order = torch.arange(self.size)
-        pieces = order.split(self.batch_size * self.world)
-        return [piece[self.rank :: self.world] for piece in pieces[first : len(self)]]
+        pieces = order.split(self.batch_size * self.world_size)
+        return [piece[self.rank :: self.world_size] for piece in pieces[first : len(self)]]
 
     def _share(self, indices: Tensor) -> list:
         return indices.tolist()
 
 
 class Loader(DataLoader):
-    """Batches of ``dataset``, read ahead by ``workers`` processes, into pinned memory for a GPU.
+    """Batches of ``dataset``, read by ``num_workers`` processes, into pinned memory for a GPU.
 
     A sample that draws random numbers (from torch, NumPy or Python, on the CPU) draws the same ones
     in a given epoch whichever worker reads it, and however often the run was cut off: its seed
-    comes from ``seed``, the epoch and its index. Nothing is drawn from the run's own generators.
-    Raises ValueError for a data set without length or without samples.
+    comes from ``seed``, the epoch and its index; that of ``collate_fn`` from the first of its
+    samples. Nothing is drawn from the run's own generators. Every pass has the same order and the
+    same numbers unless ``start(epoch)`` is called before it, as the trainer does. Raises ValueError
+    for a data set without length or without samples.
     """
 
     def __init__(
@@ -87,8 +89,8 @@ class Loader(DataLoader):
         *,
         seed: int = 0,
         shuffle: bool = True,
-        workers: int = 0,
-        prefetch: int = 2,  # batches that each worker reads ahead
+        num_workers: int = 0,
+        prefetch_factor: int = 2,  # batches that each worker reads ahead
         collate_fn: Callable[[list], Any] = default_collate,
     ):
         if not hasattr(dataset, "__len__"):
@@ -97,10 +99,10 @@ class Loader(DataLoader):
         super().__init__(
             _Seeded(dataset),
             batch_sampler=order,
-            collate_fn=collate_fn,
-            num_workers=workers,
-            prefetch_factor=prefetch if workers else None,
-            persistent_workers=workers > 0,
+            collate_fn=_SeededCollate(collate_fn),
+            num_workers=num_workers,
+            prefetch_factor=prefetch_factor if num_workers else None,
+            persistent_workers=num_workers > 0,
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator(),  # else each iteration draws from the run's own
         )
@@ -115,7 +117,9 @@ class OnDevice:
     """Batches of tensors that are on ``device`` as a whole, cut out there by index.
 
     For data that fit: nothing is copied from the CPU while training but the order, once an epoch.
-    ``tensors`` have the same number of rows. Raises ValueError if they don't.
+    ``tensors`` have the same number of rows. Every pass has the same order unless ``start(epoch)``
+    is called before it, as the trainer does. Raises ValueError for anything but tensors, and for
+    other numbers of rows.
     """
 
     def __init__(
@@ -126,6 +130,12 @@ class OnDevice:
         seed: int = 0,
         shuffle: bool = True,
     ):
+        kinds = [type(t).__name__ for t in tensors if not isinstance(t, Tensor)]
+        if kinds or not tensors:
+            raise ValueError(
+                f"OnDevice takes tensors, not {', '.join(kinds) or 'nothing'}: give it x and y, "
+                "made by torch.as_tensor"
+            )
         if len({len(t) for t in tensors}) != 1:
             raise ValueError(f"tensors differ in their rows: {[len(t) for t in tensors]}")
         self.tensors = [t.to(device) for t in tensors]
@@ -148,11 +158,14 @@ class OnDevice:
             yield tuple(t[indices] for t in self.tensors)
 
 
+_Key = tuple[int, int, int]  # seed, epoch, index
+
+
 class _SeededOrder(Order):
-    """Gives each index with the seed of its sample: workers know neither epoch nor place."""
+    """Gives each index with seed and epoch, of which workers know nothing."""
 
     def _share(self, indices: Tensor) -> list:
-        return [(derived_seed(self.seed, self.epoch, i), i) for i in indices.tolist()]
+        return [(self.seed, self.epoch, i) for i in indices.tolist()]
 
 
 class _Seeded(Dataset):
@@ -164,14 +177,35 @@ class _Seeded(Dataset):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitems__(self, keys: list[tuple[int, int]]) -> list:
-        if isinstance(self.dataset, TensorDataset):  # draws nothing
-            return [self.dataset[index] for _, index in keys]
+    def __getitems__(self, keys: list[_Key]) -> tuple[_Key, list]:
+        """The samples, and the key of the first for what collates them."""
+        if type(self.dataset) is TensorDataset:  # draws nothing; a subclass may
+            return keys[0], [self.dataset[index] for *_, index in keys]
         with kept():
-            return [self._sample(*key) for key in keys]
+            return keys[0], [self._sample(key) for key in keys]
 
-    def _sample(self, seed: int, index: int) -> Any:
-        torch.default_generator.manual_seed(seed)  # the CPU's alone: a worker has no GPU
-        np.random.seed(seed % 2**32)
-        random.seed(seed)
-        return self.dataset[index]
+    def _sample(self, key: _Key) -> Any:
+        _seed(*key)
+        return self.dataset[key[-1]]
+
+
+class _SeededCollate:
+    """``collate_fn``, seeded anew for each batch."""
+
+    def __init__(self, collate_fn: Callable[[list], Any]):
+        self.collate_fn = collate_fn
+
+    def __call__(self, batch: Any) -> Any:
+        key, samples = batch  # as _Seeded gives them
+        if self.collate_fn is default_collate:  # draws nothing
+            return self.collate_fn(samples)
+        with kept():
+            _seed(*key, 1)  # not the numbers that its first sample drew
+            return self.collate_fn(samples)
+
+
+def _seed(*numbers: int) -> None:
+    seed = derived_seed(*numbers)
+    torch.default_generator.manual_seed(seed)  # the CPU's alone: a worker has no GPU
+    np.random.seed(seed % 2**32)
+    random.seed(seed)

@@ -54,6 +54,8 @@ def peak_flops(name: str, dtype: torch.dtype) -> float:
     Raises ValueError for a GPU or a dtype that isn't in ``PEAK_FLOPS``.
     """
     words = f" {name.replace('-', ' ')} "  # L4 isn't to be found in L40S
+    if {"MIG", "NVL"} & {*words.split()}:  # a slice of a GPU; a card of lower clocks
+        raise ValueError(f"the peak of {name} isn't known: take it from its data sheet, as peak=")
     for part, peaks in PEAK_FLOPS.items():
         if f" {part.replace('-', ' ')} " in words:
             if dtype in peaks:

@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 
 from dlcourse.training import checkpoint
+from dlcourse.training.errors import require_int
+from dlcourse.training.evaluation import Scores
 from dlcourse.training.step import Batch
-from dlcourse.training.trainer import Scores, Trainer
+from dlcourse.training.trainer import Trainer
 
 
 def fit(
@@ -25,12 +27,15 @@ def fit(
     After each epoch the loss and ``scores`` on ``validation`` are logged, the best weights kept,
     and a checkpoint is written. With ``patience`` it stops after that many epochs without a lower
     validation loss. The model is left as the last epoch made it: the best weights come from
-    :func:`best_weights`. Raises ValueError for patience without validation.
+    :func:`best_weights` or :func:`load_best`. Raises ValueError for patience without validation.
 
     Source: Prechelt, *Early Stopping: But When?* (1998), section 2, for patience.
     """
-    if patience is not None and (patience < 1 or validation is None):
-        raise ValueError("patience is at least 1 epoch, and needs validation data")
+    require_int("epochs", epochs, 0)
+    if patience is not None:
+        require_int("patience", patience)
+        if validation is None:
+            raise ValueError("patience needs validation data")
     p = trainer.progress
     if isinstance(loader, Sized):
         trainer.total_steps = epochs * -(-len(loader) // trainer.accumulation_steps)
@@ -53,13 +58,20 @@ def fit(
 def best_weights(trainer: Trainer) -> dict[str, Tensor]:
     """State of the model (its moving average where there is one) after the best epoch, on the CPU.
 
-    Give it to ``model.load_state_dict``. Raises ValueError if no epoch has been validated.
+    To go on with them, call :func:`load_best`. Raises ValueError if there is no best epoch.
     """
-    if trainer.checkpoints and trainer.progress.best_epoch:
+    p = trainer.progress
+    if trainer.checkpoints and p.best_epoch:
         return checkpoint.read(trainer.checkpoints.best)
-    if trainer.best is None:
-        raise ValueError("no epoch has been validated yet: give fit validation data")
-    return trainer.best
+    if trainer.best is not None:
+        return trainer.best
+    if p.best_epoch:
+        raise ValueError("the best weights were kept in memory alone: give the trainer checkpoints")
+    if validated := [row["epoch"] for row in p.history if "validation_loss" in row]:
+        raise ValueError(
+            f"no epoch is the best: the validation loss was finite in none of {len(validated)}"
+        )
+    raise ValueError("no epoch has been validated yet: give fit validation data")
 
 
 def accuracy(logits: Tensor, y: Tensor) -> Tensor:
@@ -76,3 +88,14 @@ def _keep(trainer: Trainer) -> None:
         checkpoint.write(weights, trainer.checkpoints.best)
     else:
         trainer.best = weights
+
+
+def load_best(trainer: Trainer) -> None:
+    """Put the best weights into the model, and into its average, which ``evaluate`` takes.
+
+    Raises ValueError if there is no best epoch.
+    """
+    weights = best_weights(trainer)
+    trainer.model.load_state_dict(weights)
+    if trainer.average:
+        trainer.average.module.load_state_dict(weights)

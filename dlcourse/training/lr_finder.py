@@ -7,15 +7,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from dlcourse.training.errors import require_int
 from dlcourse.training.randomness import random_state, set_random_state
-from dlcourse.training.step import Batch, Stepper
+from dlcourse.training.step import Batch, Stepper, check_batches
 
 
 @dataclass(frozen=True)
 class RangeTest:
     """Losses by learning rate."""
 
-    rates: list[float]
+    lrs: list[float]
     losses: list[float]  # smoothed; of each step, before its update
 
     @property
@@ -30,34 +31,37 @@ class RangeTest:
             raise ValueError(
                 "the loss never fell: look at data and loss first, or test lower rates"
             )
-        return self.rates[1 + min(range(len(falls)), key=falls.__getitem__)]
+        return self.lrs[1 + min(range(len(falls)), key=falls.__getitem__)]
 
 
 def lr_range_test(
     stepper: Stepper,
     batches: Iterable[Batch],
     *,
-    lowest: float = 1e-7,
-    highest: float = 10.0,
+    min_lr: float = 1e-7,
+    max_lr: float = 10.0,
     steps: int = 100,
     smoothing: float = 0.9,
 ) -> RangeTest:
     r"""Train ``steps`` steps on ``batches``, over and over, at rates that grow by a fixed factor.
 
-    Step i of n has the rate :math:`\eta_0 (\eta_1 / \eta_0)^{i / (n - 1)}`. Losses are averaged
-    with the weight ``smoothing`` on the past. It stops early where the loss isn't finite, or above
-    four times its lowest. Afterwards model, optimizer, schedule, scaler, averages and random states
-    are what they were, bit for bit. Raises ValueError for no batch and for settings out of range.
+    Step i of n has the rate :math:`\eta_0 (\eta_1 / \eta_0)^{i / (n - 1)}`, from ``min_lr``
+    :math:`\eta_0` to ``max_lr`` :math:`\eta_1`. Losses are averaged with the weight ``smoothing``
+    on the past. It stops early where the loss isn't finite, or has risen from its lowest by more
+    than three times what that is, or had fallen. Afterwards model, optimizer, schedule, scaler,
+    averages and random states are what they were, bit for bit. Raises ValueError for no batch and
+    for settings out of range.
 
     Sources: Smith, *Cyclical Learning Rates for Training Neural Networks* (WACV 2017), section 3.3,
     whose rates grow by addition; the factor and the smoothing are customary.
     """
-    if not 0 < lowest < highest:
-        raise ValueError(f"rates go from above 0 upwards, not from {lowest} to {highest}")
-    if steps < 3 or not 0 <= smoothing < 1:
-        raise ValueError(f"3 steps or more, smoothing in [0, 1), not {steps} and {smoothing}")
+    require_int("steps", steps, 3)
+    if not 0 < min_lr < max_lr < math.inf:
+        raise ValueError(f"rates go from above 0 upwards, not from {min_lr} to {max_lr}")
+    if not 0 <= smoothing < 1:
+        raise ValueError(f"smoothing is at least 0 and below 1, not {smoothing}")
     undo = _Undo(stepper)
-    rates: list[float] = []
+    lrs: list[float] = []
     losses: list[float] = []
     average = 0.0
     source: Iterator[Batch] = iter(())
@@ -69,21 +73,27 @@ def lr_range_test(
                 source = iter(batches)
                 if (batch := next(source, None)) is None:
                     raise ValueError("there is no batch to test with")
-            rate = lowest * (highest / lowest) ** (i / (steps - 1))
+            rate = min_lr * (max_lr / min_lr) ** (i / (steps - 1))
             for group in stepper.optimizer.param_groups:
                 group["lr"] = rate
+            check_batches([batch])
             part, _ = stepper.update([batch])
-            loss = (stepper.ranks.all_reduce(part.clone()) / stepper.ranks.world).item()
+            loss = (stepper.ranks.all_reduce(part.clone()) / stepper.ranks.world_size).item()
             average = smoothing * average + (1 - smoothing) * loss
             smooth = average / (1 - smoothing ** (i + 1))  # or it would start near 0
-            if not math.isfinite(loss) or (losses and smooth > 4 * min(losses)):
+            if not math.isfinite(loss) or (losses and smooth > _limit(losses)):
                 break
-            rates.append(rate)
+            lrs.append(rate)
             losses.append(smooth)
     finally:
         stepper.scheduler = schedule
         undo()
-    return RangeTest(rates, losses)
+    return RangeTest(lrs, losses)
+
+
+def _limit(losses: list[float]) -> float:
+    lowest = min(losses)
+    return lowest + 3 * max(abs(lowest), losses[0] - lowest)  # losses may be negative, or cross 0
 
 
 class _Undo:

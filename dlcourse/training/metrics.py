@@ -32,7 +32,8 @@ class Console:
             self.console.print(f"going on after step {step:,}", highlight=False)
 
     def log(self, row: dict) -> None:
-        said = [f"epoch [bold]{row['epoch']}[/]", f"step {row['step']:,}"]
+        said = [f"epoch [bold]{row['epoch']}[/]"] if "epoch" in row else []
+        said.append(f"step {row['step']:,}")
         known = {"epoch", "step", "lr", "samples_per_second", "peak_memory", "seconds_left"}
         said += [f"{k.replace('_', ' ')} [bold]{row[k]:.4g}[/]" for k in row if k not in known]
         if "lr" in row:

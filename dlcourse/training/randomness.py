@@ -53,6 +53,8 @@ def check_random_state(state: dict) -> None:
         random.Random().setstate(state["python"])
         np.random.RandomState().set_state(_numpy(state))
         torch.Generator().set_state(state["torch"])
+        for kind in {"cuda", "mps"} & {*state}:  # without such a device only their form can be seen
+            _check_form(kind, state[kind])
     except Exception as error:  # each library has errors of its own for it
         raise CheckpointError(f"the checkpoint's random states can't be used: {error}") from None
 
@@ -77,6 +79,13 @@ def kept() -> Iterator[None]:
         yield
     finally:
         set_random_state(state, cpu)
+
+
+def _check_form(kind: str, state: torch.Tensor) -> None:
+    if state.dtype != torch.uint8 or state.ndim != 1:
+        raise ValueError(f"that of {kind} is {state.dtype} of shape {tuple(state.shape)}")
+    if kind == "cuda" and (len(state) != 16 or state[8:].view(torch.int64).item() % 4):
+        raise ValueError("that of cuda isn't a seed and a multiple of 4, of 8 bytes each")
 
 
 def _numpy(state: dict) -> tuple:

@@ -22,14 +22,16 @@ class Stepper:
 
     With :math:`n_i` the number that ``count`` gives for micro-batch :math:`i` and :math:`\ell_i`
     its mean loss, a step follows the gradient of :math:`\sum_i n_i \ell_i / \sum_i n_i` over all
-    micro-batches of all ranks: that of one large batch, ragged and padded ones included.
+    micro-batches of all ranks: for models without batch norm that of one large batch, ragged and
+    padded ones included. Where the loss leaves padding out, so must ``count``: for cross-entropy's
+    own mark ``count=lambda y: (y != -100).sum()``.
 
     A float16 overflow skips the step and the schedule. (An optimizer made with ``fused=True`` skips
     in silence: there the schedule goes on, and nothing waits for the GPU.)
 
     Sources: Micikevicius et al., *Mixed Precision Training* (ICLR 2018), section 3; Li et al.,
     *PyTorch Distributed* (VLDB 2020), section 3.2, for ``no_sync``. Raises ValueError for settings
-    out of range.
+    out of range, for an optimizer or a schedule of something else, for a loss of several numbers.
     """
 
     model: nn.Module
@@ -50,9 +52,24 @@ class Stepper:
             raise ValueError(f"max_grad_norm is above 0, or None, not {self.max_grad_norm}")
         if self.ema_decay is not None and not 0 <= self.ema_decay < 1:
             raise ValueError(f"ema_decay is at least 0 and below 1, not {self.ema_decay}")
+        parameters = {*self.model.parameters()}
+        if not any(p in parameters for g in self.optimizer.param_groups for p in g["params"]):
+            raise ValueError(
+                "none of the optimizer's parameters is the model's: make it from this model's "
+                "parameters(), after every change that replaces them"
+            )
+        if self.scheduler and self.scheduler.optimizer is not self.optimizer:
+            raise ValueError("the scheduler is of another optimizer: make it from this one")
+        if isinstance(self.scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+            raise ValueError(
+                "ReduceLROnPlateau steps once an epoch, on a validation loss: leave it out here, "
+                "and call its step(loss) after evaluate"
+            )
         self.device = next(self.model.parameters()).device
         self.ranks = current(self.device)
         self.scaler = torch.GradScaler(self.device.type, enabled=self.amp_dtype is torch.float16)
+        # first, since it gives every rank the weights of rank 0, which the average then copies
+        self._parallel = DistributedDataParallel(self.model) if self.ranks.world_size > 1 else None
         self.average = None
         if self.ema_decay is not None:
             self._blend = get_ema_multi_avg_fn(self.ema_decay)
@@ -60,7 +77,6 @@ class Stepper:
         if self.compile:
             self.model.compile()
         self.wide = torch.float32 if self.device.type == "mps" else torch.float64  # for sums
-        self._parallel = DistributedDataParallel(self.model) if self.ranks.world > 1 else None
         self._norm: Tensor | None = None  # of the last gradient, before clipping
         self._updated = False
         self.optimizer.register_step_post_hook(self._on_update)
@@ -76,7 +92,7 @@ class Stepper:
         """
         counts = [self.counted(y) for _, y in window]
         total = sum(counts)
-        if self.ranks.world > 1:
+        if self.ranks.world_size > 1:
             total = self.ranks.all_reduce(
                 torch.zeros((), dtype=self.wide, device=self.device) + total
             )
@@ -88,7 +104,7 @@ class Stepper:
             x, y = self.placed(x, y)
             with self._unsynced(i + 1 < len(window)):
                 loss = self._loss(x, y, n)
-                if len(window) > 1 or self.ranks.world > 1:
+                if len(window) > 1 or self.ranks.world_size > 1:
                     loss = loss * self._share(n, total, loss.dtype)
                 (scaler.scale(loss) if scaler else loss).backward()
             losses.append(loss.detach())
@@ -151,16 +167,36 @@ class Stepper:
             output = (self._parallel or self.model)(x)
             if isinstance(n, Tensor):  # whether it is 0 is known on the device alone
                 output.register_hook(lambda gradient: gradient.where(n > 0, 0))
-                loss = self.loss_fn(output, y)
+                loss = self._scalar_loss(output, y)
                 return loss.where(n > 0, torch.zeros_like(loss))
-            return self.loss_fn(output, y) if n else output.sum() * 0
+            return self._scalar_loss(output, y) if n else output.sum() * 0
+
+    def _scalar_loss(self, output: Tensor, y: Tensor) -> Tensor:
+        loss = self.loss_fn(output, y)
+        if loss.ndim:
+            raise ValueError(f"loss is of shape {tuple(loss.shape)}, not one number: take its mean")
+        return loss
 
     def _share(self, n: int | Tensor, total: float | Tensor, dtype: torch.dtype) -> Any:
         """What a micro-batch's mean counts for; times the ranks, since DDP takes their mean."""
         if not isinstance(total, Tensor):
-            return n / max(total, 1)
-        return (n * self.ranks.world / total.clamp(min=1).to(self.wide)).to(dtype)
+            return n / (total or 1)
+        return (n * self.ranks.world_size / total.where(total > 0, 1).to(self.wide)).to(dtype)
 
     def _unsynced(self, more: bool) -> AbstractContextManager:
         """While ``more`` micro-batches follow, ranks keep their gradients to themselves."""
         return self._parallel.no_sync() if self._parallel and more else nullcontext()
+
+
+def check_batches(window: list) -> None:
+    """Raise ValueError for a batch that isn't a pair of tensors."""
+    for batch in window:
+        if isinstance(batch, tuple | list) and [isinstance(t, Tensor) for t in batch] == [True] * 2:
+            continue
+        kind = type(batch).__name__
+        if isinstance(batch, tuple | list):
+            kind += f" of {', '.join(type(each).__name__ for each in batch)}"
+        raise ValueError(
+            f"a batch is a pair of tensors (x, y), not a {kind}: give Loader a collate_fn that "
+            "makes pairs, or map the loader: ((b['x'], b['y']) for b in loader)"
+        )

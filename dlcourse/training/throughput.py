@@ -1,6 +1,7 @@
 """How fast a model trains, as a share of what the device could do, and where the time goes."""
 
 import copy
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from dlcourse.training.devices import peak_flops
+from dlcourse.training.errors import require_int
 
 
 def model_flops(model: nn.Module, x: Tensor) -> int:
@@ -37,18 +39,22 @@ def utilization(
     ``flops`` :math:`F` is what :func:`model_flops` counts in the batches of ``seconds`` :math:`t`,
     ``peak`` :math:`P` the device's FLOP/s in ``dtype``: of this machine's first GPU if it isn't
     given. Recomputed activations count for nothing. Raises ValueError for a device whose peak isn't
-    known, and for times that aren't positive.
+    known, for times and peaks that aren't positive, and for what isn't finite.
 
     Source: Chowdhery et al., *PaLM: Scaling Language Modeling with Pathways* (2022), appendix B.
     """
-    if not seconds > 0:
-        raise ValueError(f"seconds must be positive, not {seconds}")
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"seconds must be positive and finite, not {seconds}")
+    if not 0 <= flops < math.inf:
+        raise ValueError(f"flops must be at least 0 and finite, not {flops}")
     if peak is None:
         if not torch.cuda.is_available():
             raise ValueError(
                 "the peak of this device isn't known: measure it, and give it as peak="
             )
         peak = peak_flops(torch.cuda.get_device_name(), dtype)
+    if not 0 < peak < math.inf:
+        raise ValueError(f"peak must be positive and finite, not {peak}")
     return flops / (seconds * peak)
 
 
@@ -65,8 +71,8 @@ def profiled(
     The trace opens in a browser's Perfetto or ``chrome://tracing``. Raises ValueError for less than
     a step, or where fewer steps than these happened, which leaves no trace.
     """
-    if skip < 1 or steps < 1:
-        raise ValueError(f"skip and steps are at least 1, not {skip} and {steps}")
+    require_int("skip", skip)
+    require_int("steps", steps)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)

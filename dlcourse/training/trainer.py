@@ -7,7 +7,8 @@ checkpoint written. (torch's GradScaler does wait, for float16, unless the optim
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import KW_ONLY, asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,14 +17,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dlcourse.training import checkpoint, errors
+from dlcourse.training import checkpoint, epoch, errors, evaluation
 from dlcourse.training.devices import peak_memory
+from dlcourse.training.evaluation import Scores
 from dlcourse.training.metrics import Logger
 from dlcourse.training.progress import Progress
 from dlcourse.training.randomness import random_state, set_random_state
-from dlcourse.training.step import Batch, Stepper
-
-Scores = Mapping[str, Callable[[Tensor, Tensor], Tensor]]
+from dlcourse.training.step import Batch, Stepper, check_batches
 
 
 @dataclass(eq=False)
@@ -34,6 +34,10 @@ class Trainer(Stepper):
     :func:`dlcourse.training.distributed.session`; every rank calls the same methods. A run saved
     at any step resumes bit for bit, on the same kind of device with deterministic kernels. On more
     than two ranks torch may add up in another order in the first step after a resume.
+
+    A plain ``DataLoader`` isn't split over ranks: each would go through all of it. Loader and
+    OnDevice of :mod:`dlcourse.training.data` are. The optimizer is watched from the start: another
+    one isn't to be assigned later, but needs another trainer.
     """
 
     _: KW_ONLY
@@ -45,10 +49,12 @@ class Trainer(Stepper):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.accumulation_steps < 1 or self.log_every < 1:
-            raise ValueError("accumulation_steps and log_every are at least 1")
-        if self.save_every is not None and (self.save_every < 1 or not self.checkpoints):
-            raise ValueError("save_every is at least 1, and needs checkpoints=Checkpoints(folder)")
+        errors.require_int("accumulation_steps", self.accumulation_steps)
+        errors.require_int("log_every", self.log_every)
+        if self.save_every is not None:
+            errors.require_int("save_every", self.save_every)
+            if not self.checkpoints:
+                raise ValueError("save_every needs checkpoints=Checkpoints(folder)")
         self.progress = Progress()
         self.total_steps: int | None = None  # of the whole run, for the time left
         self.best: dict[str, Tensor] | None = None  # weights, where there are no checkpoints
@@ -70,8 +76,10 @@ class Trainer(Stepper):
         self._begin_epoch(loader)
         self.model.train()
         batches, started, seen, done = iter(loader), time.perf_counter(), 0, 0
-        with errors.explaining(lambda: (p.step + 1, size, self._last_checkpoint())):
+        where = lambda: (f"step {p.step + 1}", size, self._last_checkpoint())  # noqa: E731
+        with errors.explaining(where):
             while window := list(islice(batches, self.accumulation_steps)):
+                check_batches(window)
                 size = len(window[0][1])
                 rate = float(self.optimizer.param_groups[0]["lr"])
                 loss, updated = self.update(window)
@@ -80,6 +88,7 @@ class Trainer(Stepper):
                 p.batch += len(window)
                 seen += sum(len(y) for _, y in window)
                 if updated and p.step % self.log_every == 0:
+                    self._look()  # waits, so that the clock reads what is done, not what is queued
                     self._log_steps(seen / done, (time.perf_counter() - started) / done)
                     started, seen, done = time.perf_counter(), 0, 0
                 if updated and self.save_every and p.step % self.save_every == 0:
@@ -91,36 +100,19 @@ class Trainer(Stepper):
         p.epoch, p.batch, p.order, p.loss_sum, p.loss_steps = p.epoch + 1, 0, "", 0.0, 0
         return mean
 
-    @torch.no_grad()
     def evaluate(self, loader: Iterable[Batch], scores: Scores | None = None) -> dict[str, float]:
         """Mean loss over ``loader``, and the mean of each of ``scores``, over all ranks.
 
         A score maps (output, y) to a mean over what ``count`` counts, as the loss does. The moving
         average of weights is used where there is one. Modes of layers are left as they were. Raises
-        ValueError where there is nothing to count.
+        ValueError where there is nothing to count, RankLost, OutOfMemoryError.
         """
-        model = self.average.module if self.average else self.model
-        functions = {"loss": self.loss_fn, **(scores or {})}
-        sums = torch.zeros(len(functions) + 1, dtype=self.wide, device=self.device)
-        modes = [(module, module.training) for module in model.modules()]
-        model.eval()
-        for x, y in loader:
-            n = self.counted(y)
-            x, y = self.placed(x, y)
-            with self.autocast():
-                output = model(x)
-                means = torch.stack([f(output, y).to(self.wide) for f in functions.values()])
-            n = torch.zeros_like(means) + n
-            sums += torch.cat([torch.where(n > 0, means * n, 0), n[:1]])
-        for module, mode in modes:
-            module.training = mode
-        *totals, count = self.ranks.all_reduce(sums).tolist()
-        if not count:
-            raise ValueError("there is nothing to evaluate: no batch, or nothing in it that counts")
-        return {name: total / count for name, total in zip(functions, totals, strict=True)}
+        with self._explaining("the evaluation after"):
+            return evaluation.means(self, loader, {"loss": self.loss_fn, **(scores or {})})
 
     def log(self, row: dict) -> None:
         """Hand ``row``, of plain numbers and with a ``step``, to the loggers of rank 0."""
+        self._start_loggers()
         self.progress.rows += 1
         for logger in self.loggers if self.ranks.is_main else ():
             logger.log(row)
@@ -132,8 +124,9 @@ class Trainer(Stepper):
         """
         if path is None and not self.checkpoints:
             raise ValueError("where to? Give save a path, or the trainer checkpoints=")
-        self._look()
-        state = self.state()
+        with self._explaining("the checkpoint of"):
+            self._look()
+            state = self.state()
         if not self.ranks.is_main:
             return
         if path is not None:
@@ -145,10 +138,12 @@ class Trainer(Stepper):
     def load(self, path: str | os.PathLike) -> None:
         """Go on from the checkpoint ``path``, whichever device wrote it.
 
+        The settings of optimizer and schedule, the learning rate among them, are the checkpoint's:
+        whatever yours were made with, they are replaced. Change them afterwards.
         Raises CheckpointError, and changes nothing, if it isn't one of such a run.
         """
         state = checkpoint.read(path)
-        checkpoint.check(state, self.state())
+        checkpoint.check(state, self.state(), self.optimizer)
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         self.progress = Progress(**state["progress"])
@@ -161,7 +156,7 @@ class Trainer(Stepper):
         if not self.checkpoints:
             raise ValueError("resume needs checkpoints=Checkpoints(folder)")
         path = self.checkpoints.latest()
-        if len({str(each) for each in self.ranks.gather(path and path.name)}) > 1:
+        if len({str(each) for each in self.ranks.all_gather(path and path.name)}) > 1:
             raise ValueError(f"ranks see different files: all need the folder {path} is in")
         if path:
             self.load(path)
@@ -173,8 +168,11 @@ class Trainer(Stepper):
         state |= {name: part.state_dict() for name, part in self._parts().items()}
         kinds = {name: type(part).__name__ for name, part in self._parts().items()}
         del kinds["model"]  # compared by its tensors
-        random = self.ranks.gather(random_state(self.device))
-        return state | {"kinds": kinds, "progress": asdict(self.progress), "random": random}
+        names = {id(p): name for name, p in self.model.named_parameters()}
+        groups = [[names.get(id(p), "?") for p in g["params"]] for g in self.optimizer.param_groups]
+        random = self.ranks.all_gather(random_state(self.device))
+        state |= {"kinds": kinds, "groups": groups}
+        return state | {"progress": asdict(self.progress), "random": random}
 
     def _parts(self) -> dict[str, Any]:
         """Everything with a state of its own. ``load`` restores in this order."""
@@ -183,30 +181,18 @@ class Trainer(Stepper):
 
     def _begin_epoch(self, loader: Any) -> None:
         """Lead ``loader`` to the epoch and the place where the run is."""
-        p, order = self.progress, str(getattr(loader, "order", ""))
+        p = self.progress
         newest = self._last_checkpoint() if self.checkpoints and self.ranks.is_main else None
         if newest and self.checkpoints and self.checkpoints.step(newest) > p.step:
-            raise ValueError(f"{newest} is ahead of this run: resume it, or give another folder")
-        if not hasattr(loader, "start") and (p.batch or self.save_every):
             raise ValueError(
-                "saving within an epoch needs a loader that can start there: Loader or OnDevice of "
-                "dlcourse.training.data"
+                f"{newest} is ahead of this run: resume it, move it away, or give another folder"
             )
-        if p.batch and order != p.order:
-            raise ValueError(
-                f"the run is {p.batch} batches into an epoch of {p.order}; this loader has {order}"
-            )
-        if hasattr(loader, "start"):
-            loader.start(p.epoch, p.batch)
-            p.order = order
-        lengths = self.ranks.gather(len(loader) if hasattr(loader, "__len__") else 0)
-        if len(set(lengths)) > 1:
-            raise ValueError(
-                f"ranks have different numbers of batches, {lengths}, and would wait for each "
-                "other: take Loader or OnDevice of dlcourse.training.data, shuffled"
-            )
+        epoch.begin(loader, p, self.ranks, within=bool(self.save_every))
+        self._start_loggers()
+
+    def _start_loggers(self) -> None:
         for logger in self.loggers if self.ranks.is_main and not self._started else ():
-            logger.start(p.rows, p.step)
+            logger.start(self.progress.rows, self.progress.step)
         self._started = True
 
     def _look(self) -> None:
@@ -214,12 +200,14 @@ class Trainer(Stepper):
         if not self._pending:
             return
         steps, tensors, rates = zip(*self._pending, strict=True)
-        losses = self.ranks.all_reduce(torch.stack(tensors).to(self.wide)) / self.ranks.world
+        losses = self.ranks.all_reduce(torch.stack(tensors).to(self.wide)) / self.ranks.world_size
         norm = self.gradient_norm().to(self.wide)
         *values, length = torch.cat([losses, norm[None]]).tolist()
         finite = [math.isfinite(value) for value in values]
         if not (math.isfinite(length) or self.scaler.is_enabled()):  # float16 may overflow
             finite[-1] = False
+        if self.scaler.is_enabled() and self.scaler.get_scale() < 2.0**-14:
+            finite[-1] = False  # a gradient that overflows even so is beyond 1e9, or NaN
         if not all(finite):
             i = finite.index(False)
             raise errors.diverged(
@@ -232,17 +220,21 @@ class Trainer(Stepper):
 
     def _log_steps(self, seen: float, seconds: float) -> None:
         """Log a row; a step had ``seen`` samples on this rank, of late, and took ``seconds``."""
-        self._look()
         p = self.progress
         row: dict[str, Any] = {"epoch": p.epoch + 1, "step": p.step}
         row |= {"loss": sum(p.recent) / len(p.recent), "grad_norm": self._last_norm[1]}
         row |= {"lr": float(self.optimizer.param_groups[0]["lr"])}
-        row |= {"samples_per_second": seen * self.ranks.world / seconds}
+        row |= {"samples_per_second": seen * self.ranks.world_size / seconds}
         row |= {"peak_memory": peak_memory(self.device)}
         if self.total_steps:
             row["seconds_left"] = (self.total_steps - p.step) * seconds
         p.recent = []
         self.log(row)
+
+    def _explaining(self, what: str) -> AbstractContextManager:
+        """Errors in ``what`` the last step has left behind, as sentences."""
+        where = lambda: (f"{what} step {self.progress.step}", None, self._last_checkpoint())  # noqa: E731
+        return errors.explaining(where)
 
     def _last_checkpoint(self) -> Path | None:
         newest = self.checkpoints.latest() if self.checkpoints else None

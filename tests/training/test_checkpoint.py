@@ -1,5 +1,8 @@
 import os
 import pickle
+import shutil
+import signal
+import sys
 import zipfile
 from collections import Counter, OrderedDict
 
@@ -12,7 +15,7 @@ from dlcourse.training import checkpoint
 from dlcourse.training.checkpoint import Checkpoints
 from dlcourse.training.errors import CheckpointError
 from dlcourse.training.trainer import Trainer
-from tests.training.runs import assert_same, make_data, make_trainer
+from tests.training.runs import assert_same, make_data, make_model, make_trainer
 
 
 @pytest.fixture
@@ -154,10 +157,101 @@ def test_one_of_broken_random_states_is_refused(saved, name):
     refused(changed(saved, random=[state | {name: broken[name]}]), "random states can't be used")
 
 
+@pytest.mark.parametrize(
+    "cuda",
+    [
+        torch.zeros(15, dtype=torch.uint8),
+        torch.zeros(16),
+        torch.zeros(4, 4, dtype=torch.uint8),
+        torch.ones(16, dtype=torch.uint8),  # its place isn't a multiple of 4
+        5,
+    ],
+    ids=["short", "float", "square", "odd", "number"],
+)
+def test_one_of_a_broken_random_state_of_a_gpu_is_refused_on_any_device(saved, cuda):
+    (state,) = checkpoint.read(saved)["random"]
+    refused(changed(saved, random=[state | {"cuda": cuda}]), "random states can't be used")
+
+
+def test_one_of_a_gpus_random_state_is_taken(saved):
+    (state,) = checkpoint.read(saved)["random"]
+    cuda = torch.tensor([7] * 8 + [4] + [0] * 7, dtype=torch.uint8)
+    trainer = make_trainer(ema_decay=0.9, amp_dtype=torch.float16)
+    trainer.load(changed(saved, random=[state | {"cuda": cuda}]))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"step": "3"}, {"epoch": -1}, {"batch": 2.5}, {"order": 1}, {"best_loss": None}]
+    + [{"recent": ["1"]}, {"history": [1.0]}, {"rows": True}],
+    ids=str,
+)
+def test_one_of_damaged_progress_is_refused(saved, broken):
+    state = checkpoint.read(saved)["progress"] | broken
+    refused(changed(saved, progress=state), f"progress is damaged: {[*broken][0]} is ")
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("exp_avg", torch.zeros(16, 7)),
+        ("exp_avg", torch.zeros(())),
+        ("exp_avg_sq", torch.zeros(16, 8, dtype=torch.int64)),
+        ("exp_avg_sq", "much"),
+        ("step", torch.zeros(16, 8)),
+        ("step", "3"),
+    ],
+)
+def test_one_of_moments_that_do_not_fit_their_parameter_is_refused(saved, name, value):
+    state = checkpoint.read(saved)["optimizer"]
+    state["state"][0][name] = value
+    refused(changed(saved, optimizer=state), f"the optimizer's {name} of parameter 0 is ")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Adadelta", "Adafactor", "Adagrad", "Adam", "Adamax", "ASGD", "NAdam", "RAdam", "RMSprop"]
+    + ["Rprop", "SGD"],
+)
+def test_what_torchs_optimizers_keep_is_taken(tmp_path, name):
+    def make():
+        model = make_model()
+        more = {"momentum": 0.9} if name in ("SGD", "RMSprop") else {}
+        optimizer = getattr(torch.optim, name)(model.parameters(), lr=0.01, **more)
+        return Trainer(model, optimizer, nn.functional.cross_entropy)
+
+    trainer, other = make(), make()
+    trainer.train_epoch([make_data(8).tensors] * 2)
+    trainer.save(tmp_path / "c.pt")
+    other.load(tmp_path / "c.pt")
+    assert_same(trainer.state(), other.state())
+
+
 def test_one_of_an_optimizer_that_has_more_parameters_is_refused(saved):
     state = checkpoint.read(saved)["optimizer"]
     state["state"][17] = state["state"][0]
     refused(changed(saved, optimizer=state), "parameters that don't exist")
+
+
+@pytest.mark.parametrize(
+    "name", ["model", "optimizer", "scheduler", "random", "progress", "groups"]
+)
+def test_one_with_a_part_of_another_type_is_refused(saved, name):
+    refused(changed(saved, **{name: 5}), "no checkpoint of a trainer")
+
+
+def test_one_of_parameters_in_another_order_is_refused(tmp_path):
+    """Their state is by place: equal shapes would be taken one for the other."""
+
+    def make(step):
+        model = nn.Sequential(nn.Linear(8, 8, bias=False), nn.Linear(8, 8, bias=False))
+        groups = [{"params": [p]} for p in [*model.parameters()][::step]]
+        return Trainer(model, torch.optim.AdamW(groups), nn.functional.cross_entropy)
+
+    make(1).save(tmp_path / "c.pt")
+    said = "another order: 0.weight in the checkpoint, where 1.weight is here"
+    with pytest.raises(CheckpointError, match=said):
+        make(-1).load(tmp_path / "c.pt")
 
 
 # writing ------------------------------------------------------------------------------------
@@ -174,6 +268,33 @@ def test_a_failed_save_keeps_the_previous_checkpoint(saved, monkeypatch, name):
     with pytest.raises(OSError, match="disk full"):
         make_trainer().save(saved)
     assert saved.read_bytes() == good
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
+def test_a_full_disk_is_a_sentence_and_leaves_no_leftover(tmp_path):
+    resource = pytest.importorskip("resource")
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5000, old[1]))
+        with pytest.raises(OSError, match="make room"):
+            checkpoint.write({"a": torch.zeros(100_000)}, tmp_path / "c.pt")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_errors_that_have_nothing_to_do_with_files_stay_as_they_are(saved, monkeypatch):
+    good = saved.read_bytes()
+
+    def fail(*args):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(RuntimeError, match="^CUDA error"):
+        make_trainer().save(saved)
+    assert saved.read_bytes() == good and [*saved.parent.iterdir()] == [saved]
 
 
 def test_the_content_is_on_disk_before_the_file_gets_its_name(tmp_path, monkeypatch):
@@ -206,6 +327,17 @@ def test_a_learning_rate_from_numpy_survives(tmp_path):
     trainer.train_epoch([make_data(8).tensors])
     trainer.save(tmp_path / "c.pt")
     make_trainer(lr=np.float64(0.1)).load(tmp_path / "c.pt")
+
+
+def test_a_checkpoint_brings_its_learning_rate_back_which_can_be_changed_after(tmp_path):
+    trainer = make_trainer(lr=0.1)
+    trainer.save(tmp_path / "c.pt")
+    other = make_trainer(lr=0.001)
+    other.load(tmp_path / "c.pt")
+    assert other.optimizer.param_groups[0]["lr"] == 0.1 and other.scheduler.base_lrs == [0.1]
+    other.optimizer.param_groups[0]["lr"] = 0.01
+    other.train_epoch([make_data(8).tensors])
+    assert other.optimizer.param_groups[0]["lr"] == pytest.approx(0.01 * (1 - 0.9 / 50))
 
 
 @pytest.mark.parametrize(
@@ -256,6 +388,15 @@ def test_the_last_are_kept_and_leftovers_of_a_kill_removed(tmp_path):
     assert len(list(folder.folder.iterdir())) == 2
 
 
+def test_other_files_in_the_folder_are_left_alone(tmp_path):
+    folder = Checkpoints(tmp_path, keep=1)
+    for step in (0, 1):
+        path = folder.save({}, step)
+        shutil.copy(path, tmp_path / f"{path.stem} (copy).pt")
+    assert folder.all() == [path] and len([*tmp_path.iterdir()]) == 3
+
+
 def test_at_least_one_is_kept(tmp_path):
-    with pytest.raises(ValueError, match="at least 1"):
-        Checkpoints(tmp_path, keep=0)
+    for keep in (0, 1.5):
+        with pytest.raises(ValueError, match=f"keep is an integer of at least 1, not {keep}"):
+            Checkpoints(tmp_path, keep=keep)

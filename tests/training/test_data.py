@@ -7,20 +7,20 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.utils.data import IterableDataset, TensorDataset
+from torch.utils.data import IterableDataset, TensorDataset, default_collate
 
 from dlcourse.training import data, distributed
 from dlcourse.training.data import Loader, OnDevice, Order
 from dlcourse.training.randomness import random_state
-from tests.training.runs import Noisy, assert_same
+from tests.training.runs import Noisy, assert_same, make_data
 
 WORKERS = [0, pytest.param(2, marks=pytest.mark.skipif(sys.platform != "linux", reason="forks"))]
 
 
-def on_rank(rank, world, make):
-    """What ``make`` makes on one of ``world`` ranks."""
+def on_rank(rank, world_size, make):
+    """What ``make`` makes on one of ``world_size`` ranks."""
     real = data.current
-    data.current = lambda: distributed.Ranks(rank, world)
+    data.current = lambda: distributed.Ranks(rank, world_size)
     try:
         return make()
     finally:
@@ -30,23 +30,25 @@ def on_rank(rank, world, make):
 @given(
     size=st.integers(1, 200),
     batch_size=st.integers(1, 17),
-    world=st.integers(1, 5),
+    world_size=st.integers(1, 5),
     epoch=st.integers(0, 3),
     shuffle=st.booleans(),
 )
-def test_ranks_share_the_samples_out_without_a_duplicate(size, batch_size, world, epoch, shuffle):
-    if size < world:
+def test_ranks_share_the_samples_out_without_a_duplicate(
+    size, batch_size, world_size, epoch, shuffle
+):
+    if size < world_size:
         return
     make = lambda: Order(size, batch_size, seed=3, shuffle=shuffle)  # noqa: E731
-    orders = [on_rank(rank, world, make) for rank in range(world)]
+    orders = [on_rank(rank, world_size, make) for rank in range(world_size)]
     for order in orders:
         order.start(epoch)
     batches = [list(order) for order in orders]
     assert [len(each) for each in batches] == [len(order) for order in orders]
     seen = Counter(i for each in batches for batch in each for i in batch)
     assert set(seen.values()) == {1}
-    tail = size % (batch_size * world)
-    left_out = tail if shuffle and tail < world else 0
+    tail = size % (batch_size * world_size)
+    left_out = tail if shuffle and tail < world_size else 0
     assert len(seen) == size - left_out
     if shuffle:  # equally many, of equal sizes but in the last
         assert len({len(each) for each in batches}) == 1
@@ -54,7 +56,7 @@ def test_ranks_share_the_samples_out_without_a_duplicate(size, batch_size, world
         assert all(s == batch_size for each in sizes for s in each[:-1])
         assert max(each[-1] for each in sizes) - min(each[-1] for each in sizes) <= 1
     together = [sorted(i for each in batches for i in each[k]) for k in range(len(batches[-1]))]
-    alone = Order(size, batch_size * world, seed=3, shuffle=shuffle)
+    alone = Order(size, batch_size * world_size, seed=3, shuffle=shuffle)
     alone.start(epoch)
     assert together == [sorted(batch) for batch in alone][: len(together)]
 
@@ -73,9 +75,9 @@ def test_the_order_is_a_function_of_seed_and_epoch():
     assert sorted(i for batch in orders[0, 0] for i in batch) == list(range(100))
 
 
-@pytest.mark.parametrize("workers", WORKERS)
-def test_an_epoch_goes_on_from_any_batch(workers):
-    loader = Loader(Noisy(53), 8, workers=workers)
+@pytest.mark.parametrize("num_workers", WORKERS)
+def test_an_epoch_goes_on_from_any_batch(num_workers):
+    loader = Loader(Noisy(53), 8, num_workers=num_workers)
     loader.start(2)
     whole = list(loader)
     for first in (0, 1, 6, 7):
@@ -92,7 +94,7 @@ def test_samples_draw_the_same_whichever_worker_reads_them():
         loader.start(number)
         return list(loader)
 
-    assert_same(epoch(1, workers=0), epoch(1, workers=2))
+    assert_same(epoch(1, num_workers=0), epoch(1, num_workers=2))
     first, second = (torch.cat([x for x, _ in epoch(n)]).sort(0).values for n in (0, 1))
     assert not torch.allclose(first, second)  # other noise in another epoch
 
@@ -110,14 +112,58 @@ def test_a_sample_draws_from_all_three_generators():
     assert (found[0] != found[2]).all()
 
 
-@pytest.mark.parametrize("workers", WORKERS)
-def test_loading_draws_nothing_from_the_runs_generators(workers):
+@pytest.mark.parametrize("num_workers", WORKERS)
+def test_loading_draws_nothing_from_the_runs_generators(num_workers):
     before = random_state(torch.device("cpu"))
-    for _ in Loader(Noisy(20), 8, workers=workers):
+    for _ in Loader(Noisy(20), 8, num_workers=num_workers):
         pass
     for _ in OnDevice(torch.ones(20), batch_size=8, device="cpu"):
         pass
     assert_same(before, random_state(torch.device("cpu")))
+
+
+def noisy(samples):
+    x, y = default_collate(samples)
+    return x + torch.rand(()), y
+
+
+class Augmented(TensorDataset):
+    def __getitem__(self, index):
+        x, y = super().__getitem__(index)
+        return x + torch.rand(()), y
+
+
+@pytest.mark.parametrize("num_workers", WORKERS)
+@pytest.mark.parametrize("kind, collate_fn", [(TensorDataset, noisy), (Augmented, default_collate)])
+def test_collating_and_subclasses_draw_the_same_after_a_resume(kind, collate_fn, num_workers):
+    data = kind(*make_data(24).tensors)
+    whole, rest = (
+        Loader(data, 4, num_workers=num_workers, collate_fn=collate_fn) for _ in range(2)
+    )
+    list(whole)
+    before = random_state(torch.device("cpu"))
+    whole.start(1)
+    batches = list(whole)
+    assert_same(before, random_state(torch.device("cpu")))
+    torch.randn(7)  # nobody else's numbers matter
+    rest.start(1, 2)
+    assert_same(list(rest), batches[2:])
+
+
+def test_every_batch_is_collated_with_other_numbers_than_its_samples_drew():
+    class Drawing(Noisy):
+        def __getitem__(self, index):
+            return torch.rand(())
+
+    def collate(samples):
+        return torch.stack([*samples, torch.rand(())])
+
+    loader = Loader(Drawing(12), 4, collate_fn=collate)
+    drawn = []
+    for epoch in (0, 1):
+        loader.start(epoch)
+        drawn += torch.cat(list(loader)).tolist()
+    assert len(set(drawn)) == len(drawn) == 2 * (12 + 3)
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
@@ -150,12 +196,16 @@ def test_what_cannot_be_loaded_is_refused():
 
     with pytest.raises(ValueError, match="no length"):
         Loader(Endless(), 8)
-    with pytest.raises(ValueError, match="batch_size is at least 1, not 0"):
-        Order(10, 0)
+    for size in (0, 2.5, float("nan")):
+        with pytest.raises(ValueError, match=f"batch_size is an integer of at least 1, not {size}"):
+            Order(10, size)
     with pytest.raises(ValueError, match="3 samples can't be shared by 4 ranks"):
         on_rank(0, 4, lambda: Order(3, 1))
     with pytest.raises(ValueError, match=r"\[3, 4\]"):
         OnDevice(torch.ones(3), torch.ones(4), batch_size=2, device="cpu")
+    for what, kind in [((), "nothing"), ((np.ones(3), [1, 2, 3]), "ndarray, list")]:
+        with pytest.raises(ValueError, match=f"takes tensors, not {kind}: give it x and y"):
+            OnDevice(*what, batch_size=2, device="cpu")
 
 
 @pytest.mark.gpu

@@ -36,6 +36,12 @@ def test_peaks_that_are_not_known_are_not_guessed():
         peak_flops("Tesla T4", torch.bfloat16)
 
 
+@pytest.mark.parametrize("name", ["NVIDIA H200 NVL", "NVIDIA A100-SXM4-40GB MIG 1g.5gb"])
+def test_slices_and_slower_cards_are_not_taken_for_the_whole(name):
+    with pytest.raises(ValueError, match="isn't known"):
+        peak_flops(name, torch.bfloat16)
+
+
 def test_narrower_types_are_never_slower():
     order = [torch.float64, torch.float32, torch.bfloat16, torch.float16]
     for peaks in devices.PEAK_FLOPS.values():

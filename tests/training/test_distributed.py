@@ -8,8 +8,9 @@ import torch
 
 from dlcourse.training import checkpoint, distributed
 from dlcourse.training.checkpoint import Checkpoints
+from dlcourse.training.data import Loader
 from tests.conftest import free_port
-from tests.training.runs import SIZES, make_trainer
+from tests.training.runs import NORMALIZED, SIZES, make_data, make_trainer
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def launch(start):
 
     def run(name, folder):
         port = free_port()
-        ranks = [start(name, folder=folder, world=2, rank=r, port=port) for r in (0, 1)]
+        ranks = [start(name, folder=folder, world_size=2, rank=r, port=port) for r in (0, 1)]
         for process in ranks:
             process.join(60)
         return [process.exitcode for process in ranks]
@@ -49,6 +50,21 @@ def test_two_ranks_give_the_weights_of_one_process_on_the_joined_batch(launch, s
     close(first, second, "ranks:")
     for name in one:
         close(one[name], first[name], name)
+
+
+def test_evaluation_with_batch_norm_is_that_of_the_saved_model(launch, tmp_path):
+    """Its statistics are each rank's own while it trains; the checkpoint has those of rank 0."""
+    assert launch("normalized", tmp_path) == [0, 0]
+    for name, ema_decay in NORMALIZED.items():
+        first, second = (checkpoint.read(tmp_path / f"{name}-found-{r}.pt") for r in (0, 1))
+        assert first == second
+        for i, loss in enumerate(first["losses"]):
+            alone = make_trainer(norm=True, ema_decay=ema_decay)
+            saved = checkpoint.read(tmp_path / f"{name}-{i}.pt")
+            alone.model.load_state_dict(saved["model"])
+            if ema_decay:
+                alone.average.load_state_dict(saved["average"])
+            assert alone.evaluate([make_data(50).tensors])["loss"] == pytest.approx(loss, rel=1e-6)
 
 
 def test_ranks_meet_once_a_step_and_refuse_what_would_make_them_wait_for_ever(launch, tmp_path):
@@ -125,10 +141,18 @@ def test_without_torchrun_a_session_is_one_rank(monkeypatch):
     for name in ("RANK", "WORLD_SIZE"):
         monkeypatch.delenv(name, raising=False)
     with distributed.session() as ranks:
-        assert (ranks.rank, ranks.world, ranks.is_main) == (0, 1, True)
-        assert ranks.gather("x") == ["x"] and ranks.all_reduce(torch.tensor(2.0)) == 2
+        assert (ranks.rank, ranks.world_size, ranks.is_main) == (0, 1, True)
+        assert ranks.all_gather("x") == ["x"] and ranks.all_reduce(torch.tensor(2.0)) == 2
         ranks.barrier()
         make_trainer()
+
+
+def test_outside_of_a_session_torchruns_processes_are_refused(monkeypatch):
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for make in (make_trainer, lambda: Loader(make_data(8), 4)):
+        with pytest.raises(ValueError, match="inside `with session"):
+            make()
 
 
 def test_more_ranks_than_gpus_are_refused(monkeypatch):
@@ -139,6 +163,26 @@ def test_more_ranks_than_gpus_are_refused(monkeypatch):
     with pytest.raises(ValueError, match="local rank 2 needs a GPU of its own, and there are 2"):
         with distributed.session():
             pass
+
+
+@pytest.mark.parametrize(
+    "environment, said",
+    [
+        ({"WORLD_SIZE": "4"}, "nothing says which GPU is this process' own"),
+        ({"WORLD_SIZE": "4", "SLURM_LOCALID": "3"}, "local rank 3 needs a GPU"),
+        ({"WORLD_SIZE": "4", "SLURM_LOCALID": "3", "LOCAL_RANK": "1"}, "local rank 1 needs a GPU"),
+        ({"WORLD_SIZE": "1"}, "local rank 0 needs a GPU"),
+    ],
+)
+def test_the_gpu_is_chosen_by_the_launchers_local_rank(monkeypatch, environment, said):
+    for name in ("LOCAL_RANK", "SLURM_LOCALID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ({"RANK": "0"} | environment).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(distributed, "best_device", lambda: torch.device("cuda", 0))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(ValueError, match=said), distributed.session():
+        pass
 
 
 @pytest.mark.gpu

@@ -3,7 +3,7 @@ import torch
 
 from dlcourse.training.checkpoint import Checkpoints
 from dlcourse.training.data import Loader
-from dlcourse.training.fit import accuracy, best_weights, fit
+from dlcourse.training.fit import accuracy, best_weights, fit, load_best
 from tests.training.runs import assert_same, make_data, make_trainer
 
 LOSSES = [3.0, 1.0, 2.0, 4.0, 0.5, 0.4]
@@ -89,3 +89,38 @@ def test_without_validation_there_is_no_best_and_no_patience():
 def test_accuracy_is_the_share_of_right_answers():
     logits = torch.tensor([[[1.0, 2.0], [3.0, 1.0]], [[0.0, 5.0], [4.0, 9.0]]])
     assert accuracy(logits, torch.tensor([[1, 0], [0, 1]])).item() == 0.75
+
+
+def test_the_best_weights_are_those_that_are_evaluated_after():
+    trainer, data = make_trainer(ema_decay=0.9, lr=0.3), [make_data(64).tensors]
+    fit(trainer, [make_data(8).tensors] * 4, 5, validation=data)
+    best = trainer.progress.best_loss
+    trainer.train_epoch([make_data(8).tensors] * 30)
+    assert trainer.evaluate(data)["loss"] != pytest.approx(best, rel=1e-6)
+    load_best(trainer)
+    assert trainer.evaluate(data)["loss"] == pytest.approx(best, rel=1e-6)
+    assert_same(dict(trainer.model.state_dict()), dict(best_weights(trainer)))
+
+
+def test_why_there_is_no_best_epoch_is_said(monkeypatch, tmp_path):
+    trainer = make_trainer()
+    scripted(trainer, monkeypatch, [float("nan")] * 3)
+    fit(trainer, Loader(make_data(40), 8), 3, validation=[])
+    with pytest.raises(ValueError, match="the validation loss was finite in none of 3"):
+        best_weights(trainer)
+    trainer = make_trainer()
+    scripted(trainer, monkeypatch)
+    fit(trainer, Loader(make_data(40), 8), 3, validation=[])
+    trainer.save(tmp_path / "c.pt")
+    other = make_trainer()
+    other.load(tmp_path / "c.pt")
+    with pytest.raises(ValueError, match="kept in memory alone"):
+        best_weights(other)
+
+
+@pytest.mark.parametrize(
+    "epochs, patience, said", [(2.5, None, "epochs .* not 2.5"), (2, 0, "patience .* not 0")]
+)
+def test_counts_of_epochs_that_are_none_are_refused(epochs, patience, said):
+    with pytest.raises(ValueError, match=said):
+        fit(make_trainer(), [], epochs, validation=[], patience=patience)

@@ -37,7 +37,7 @@ def test_it_leaves_no_trace(amp_dtype, trained):
         trainer.train_epoch([make_data(8).tensors] * 3)
     model[1].eval()
     before = snapshot(trainer)
-    lr_range_test(trainer, Loader(make_data(64), 8), steps=20, highest=1.0)
+    lr_range_test(trainer, Loader(make_data(64), 8), steps=20, max_lr=1.0)
     assert_same(before, snapshot(trainer))
     assert trainer.scheduler is schedule
 
@@ -59,10 +59,10 @@ def test_rates_grow_by_a_factor_and_losses_are_smoothed():
         lambda o, *_: seen.append([group["lr"] for group in o.param_groups])
     )
     batch = make_data(32).tensors
-    found = lr_range_test(trainer, [batch], lowest=1e-6, highest=1e-4, steps=5, smoothing=0.5)
-    assert found.rates == pytest.approx([1e-6, 10**-5.5, 1e-5, 10**-4.5, 1e-4])
-    assert [rate for (rate,) in seen] == found.rates
-    plain = lr_range_test(trainer, [batch], lowest=1e-6, highest=1e-4, steps=5, smoothing=0.0)
+    found = lr_range_test(trainer, [batch], min_lr=1e-6, max_lr=1e-4, steps=5, smoothing=0.5)
+    assert found.lrs == pytest.approx([1e-6, 10**-5.5, 1e-5, 10**-4.5, 1e-4])
+    assert [rate for (rate,) in seen] == found.lrs
+    plain = lr_range_test(trainer, [batch], min_lr=1e-6, max_lr=1e-4, steps=5, smoothing=0.0)
     average = 0.0
     for i, (smooth, loss) in enumerate(zip(found.losses, plain.losses, strict=True), 1):
         average = 0.5 * average + 0.5 * loss
@@ -74,9 +74,19 @@ def test_rates_grow_by_a_factor_and_losses_are_smoothed():
 
 def test_it_stops_where_the_loss_explodes():
     trainer = make_trainer(sgd=True, loss_fn=lambda out, y: (out[:, 0] - y).square().mean())
-    found = lr_range_test(trainer, Loader(make_data(64), 8), highest=1e4)
-    assert 10 < len(found.rates) < 100 and found.rates[-1] < 1e3
-    assert all(b <= 4 * min(found.losses[:i]) for i, b in enumerate(found.losses) if i)
+    found = lr_range_test(trainer, Loader(make_data(64), 8), max_lr=1e4)
+    assert 10 < len(found.lrs) < 100 and found.lrs[-1] < 1e3
+    for i, loss in enumerate(found.losses[1:], 1):
+        lowest = min(found.losses[:i])
+        assert loss <= lowest + 3 * max(lowest, found.losses[0] - lowest)
+
+
+@pytest.mark.parametrize("shift", [0.0, -0.5, -2.0])
+def test_losses_below_zero_do_not_stop_it(shift):
+    """As of likelihoods; the first was stopped at its second step, lower or not."""
+    trainer = make_trainer(sgd=True, loss_fn=lambda out, y: (out[:, 0] - y).square().mean() + shift)
+    found = lr_range_test(trainer, Loader(make_data(64), 8), max_lr=1e4)
+    assert 30 < len(found.losses) < 100 and min(found.losses) < found.losses[0]
 
 
 def test_the_suggestion_is_where_the_loss_falls_fastest_before_its_lowest():
@@ -90,7 +100,7 @@ def test_the_suggestion_is_where_the_loss_falls_fastest_before_its_lowest():
 def test_a_run_at_the_suggestion_learns():
     trainer = make_trainer(sgd=True)
     loader = Loader(make_data(256), 16)
-    rate = lr_range_test(trainer, loader, lowest=1e-4).suggestion
+    rate = lr_range_test(trainer, loader, min_lr=1e-4).suggestion
     again = make_trainer(sgd=True, lr=rate)
     first = again.train_epoch(loader)
     for _ in range(4):
@@ -99,7 +109,7 @@ def test_a_run_at_the_suggestion_learns():
 
 
 @pytest.mark.parametrize(
-    "options", [{"lowest": 0}, {"lowest": 2, "highest": 1}, {"steps": 2}, {"smoothing": 1.0}]
+    "options", [{"min_lr": 0}, {"min_lr": 2, "max_lr": 1}, {"steps": 2}, {"smoothing": 1.0}]
 )
 def test_settings_out_of_range_are_refused(options):
     with pytest.raises(ValueError):

@@ -83,6 +83,24 @@ def test_the_loss_is_weighed_as_it_says_for_sequences():
     close(large, small)
 
 
+@pytest.mark.parametrize("asked", [True, False])
+def test_counts_below_one_weigh_as_they_should(monkeypatch, asked):
+    """Such as sums of the weights of classes, over which cross_entropy takes its mean."""
+    weight = torch.tensor([0.001, 0.003])
+    options = dict(
+        loss_fn=lambda out, y: nn.functional.cross_entropy(out, y, weight=weight),
+        count=lambda y: weight[y].sum(),
+        sgd=True,
+    )
+    x, y = make_data(32).tensors
+    large, small = make_trainer(**options), make_trainer(**options)
+    if not asked:
+        monkeypatch.setattr(small, "counted", small.count)
+    large.update([(x, y)])
+    small.update(list(zip(x.split(8), y.split(8), strict=True)))
+    assert small.gradient_norm().item() == pytest.approx(large.gradient_norm().item(), rel=1e-5)
+
+
 @pytest.mark.parametrize("amp_dtype", DTYPES, ids=str)
 def test_loss_goes_down(amp_dtype):
     trainer = make_trainer(amp_dtype=amp_dtype)
@@ -210,11 +228,27 @@ def test_no_step_waits_for_the_gpu(amp_dtype):
         ({"amp_dtype": torch.float64}, "amp_dtype is bfloat16, float16 or None"),
         ({"max_grad_norm": 0}, "max_grad_norm is above 0"),
         ({"ema_decay": 1.0}, "ema_decay"),
-        ({"accumulation_steps": 0}, "at least 1"),
-        ({"log_every": 0}, "at least 1"),
+        ({"accumulation_steps": 0}, "accumulation_steps is an integer of at least 1, not 0"),
+        ({"accumulation_steps": 2.5}, "accumulation_steps is an integer of at least 1, not 2.5"),
+        ({"log_every": 0}, "log_every is an integer of at least 1, not 0"),
+        ({"save_every": 1.5}, "save_every is an integer of at least 1, not 1.5"),
         ({"save_every": 5}, "needs checkpoints"),
     ],
 )
 def test_settings_out_of_range_are_refused(options, said):
     with pytest.raises(ValueError, match=said):
         make_trainer(**options)
+
+
+def test_an_optimizer_or_a_schedule_of_something_else_is_refused():
+    model, loss = make_model(), nn.functional.cross_entropy
+    ours, others = (torch.optim.SGD(model.parameters(), lr=0.1) for _ in range(2))
+    for another in (make_model(), nn.Flatten()):
+        with pytest.raises(ValueError, match="none of the optimizer's parameters is the model's"):
+            Trainer(another, ours, loss)
+    schedule = torch.optim.lr_scheduler.ExponentialLR(others, 0.5)
+    with pytest.raises(ValueError, match="of another optimizer"):
+        Trainer(model, ours, loss, scheduler=schedule)
+    schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(ours)
+    with pytest.raises(ValueError, match="once an epoch"):
+        Trainer(model, ours, loss, scheduler=schedule)

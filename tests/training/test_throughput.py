@@ -49,6 +49,15 @@ def test_utilization_is_a_share_of_the_peak(monkeypatch):
     assert utilization(156e12, 1.0, dtype=torch.bfloat16) == 0.5
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -1.0])
+@pytest.mark.parametrize("name", ["flops", "seconds", "peak"])
+def test_numbers_without_a_utilization_are_refused_and_named(name, bad):
+    good = {"flops": 1.0, "seconds": 1.0, "peak": 1.0}
+    with pytest.raises(ValueError, match=f"^{name} must be .* not {bad}"):
+        utilization(**good | {name: bad}, dtype=torch.float32)
+    assert utilization(**good | {"flops": 0.0}, dtype=torch.float32) == 0
+
+
 def test_a_window_of_steps_is_recorded(tmp_path):
     trainer, path = make_trainer(), tmp_path / "new" / "trace.json"
     with profiled(trainer.optimizer, path, skip=2, steps=3):

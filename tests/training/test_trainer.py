@@ -1,35 +1,26 @@
 import math
+import time
 
 import pytest
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+from dlcourse.training import distributed
 from dlcourse.training.checkpoint import Checkpoints
 from dlcourse.training.data import Loader, OnDevice
-from dlcourse.training.errors import Diverged
-from dlcourse.training.fit import accuracy
+from dlcourse.training.errors import Diverged, RankLost
+from dlcourse.training.metrics import CSV, Console
 from tests.training.runs import (
     DTYPES,
+    Rows,
     assert_equal,
     assert_same,
     make_data,
     make_trainer,
+    nan_at,
     parameters,
 )
-
-
-class Rows:
-    """A logger that keeps what it is given."""
-
-    def __init__(self):
-        self.started, self.rows = [], []
-
-    def start(self, rows, step):
-        self.started.append((rows, step))
-
-    def log(self, row):
-        self.rows.append(row)
 
 
 @pytest.mark.parametrize("amp_dtype", DTYPES, ids=str)
@@ -118,43 +109,6 @@ def test_model_is_in_train_mode():
     assert trainer.model.training
 
 
-# evaluation ---------------------------------------------------------------------------------
-
-
-def test_evaluation_is_the_mean_over_all_targets_whatever_the_batches():
-    x, y = make_data(50, torch.float64).tensors
-    y[:9] = -100
-    trainer = make_trainer(dtype=torch.float64, dropout=0.5, count=lambda y: (y != -100).sum())
-    batches = list(zip(x.split(8), y.split(8), strict=True))  # the first has nothing to count
-    found = trainer.evaluate(batches, {"first": lambda out, y: out[y != -100, 0].mean()})
-    with torch.no_grad():
-        logits = trainer.model.eval()(x)
-    assert found["loss"] == pytest.approx(nn.functional.cross_entropy(logits, y).item())
-    assert found["first"] == pytest.approx(logits[9:, 0].mean().item())
-
-
-def test_evaluation_leaves_no_trace():
-    trainer = make_trainer(dropout=0.5)
-    trainer.model[2].eval()
-    before, modes = trainer.state(), [m.training for m in trainer.model.modules()]
-    trainer.evaluate(Loader(make_data(50), 8, shuffle=False))
-    assert_same(before, trainer.state())
-    assert [m.training for m in trainer.model.modules()] == modes
-    assert all(p.grad is None for p in trainer.model.parameters())
-
-
-def test_evaluation_uses_the_averaged_weights():
-    trainer = make_trainer(ema_decay=0.9)
-    data = make_data(64)
-    for _ in range(3):
-        trainer.train_epoch(DataLoader(data, batch_size=8))
-    with torch.no_grad():
-        expected = accuracy(trainer.average.module(data.tensors[0]), data.tensors[1])
-        loss = nn.functional.cross_entropy(trainer.average.module(data.tensors[0]), data.tensors[1])
-    found = trainer.evaluate([data.tensors], {"accuracy": accuracy})
-    assert found == {"loss": pytest.approx(loss.item()), "accuracy": pytest.approx(expected.item())}
-
-
 def test_an_empty_loader_is_named():
     with pytest.raises(ValueError, match="yielded no batch"):
         make_trainer().train_epoch([])
@@ -193,19 +147,36 @@ def test_rows_hold_the_mean_of_the_losses_since_the_last_row():
     assert rows.rows[0]["lr"] == pytest.approx(0.05 * (1 - 0.9 * 2 / 50))
 
 
+def test_speed_is_of_what_the_device_has_done_not_of_what_is_queued(monkeypatch):
+    """On a GPU steps are only queued: time passes where the losses are read."""
+    now, rows = [0.0], Rows()
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    trainer = make_trainer(loggers=[rows], log_every=5)
+    real = trainer._look
+
+    def waiting():
+        now[0] += 2.0 if trainer._pending else 0.0
+        real()
+
+    trainer._look = waiting
+    trainer.train_epoch([make_data(8).tensors] * 10)
+    assert [row["samples_per_second"] for row in rows.rows] == [20.0, 20.0]  # 40 in 2 s
+
+
+def test_a_row_before_the_first_epoch_erases_nothing(tmp_path):
+    def make():
+        loggers = [CSV(tmp_path / "m.csv"), Console()]
+        return make_trainer(loggers=loggers, log_every=1, checkpoints=Checkpoints(tmp_path))
+
+    first, resumed = make(), make()
+    first.train_epoch([make_data(8).tensors] * 3)
+    first.save()
+    resumed.resume()
+    resumed.log({"step": 3, "note": 1.0})
+    assert len((tmp_path / "m.csv").read_text().splitlines()) == 5  # names, 3 steps, the note
+
+
 # what goes wrong ------------------------------------------------------------------------------
-
-
-def nan_at(trainer, step):
-    """From its ``step``-th call on, the loss is NaN."""
-    real, calls = trainer.loss_fn, 0
-
-    def loss_fn(out, y):
-        nonlocal calls
-        calls += 1
-        return real(out, y) * (math.nan if calls >= step else 1)
-
-    trainer.loss_fn = loss_fn
 
 
 @pytest.mark.parametrize("amp_dtype", DTYPES, ids=str)
@@ -222,6 +193,7 @@ def test_a_nan_loss_stops_the_run_and_names_its_step(tmp_path, log_every, amp_dt
         trainer.train_epoch(data)
     said = str(error.value)
     assert said.startswith("step 8: the loss is nan, the learning rate 0.0874,")
+    assert "(a checkpoint brings its own learning rate back)" in said
     assert "gradient norm nan" in said and str(tmp_path / "step-000000005.pt") in said
     with pytest.raises(Diverged):
         trainer.save()  # not over the good one
@@ -230,36 +202,55 @@ def test_a_nan_loss_stops_the_run_and_names_its_step(tmp_path, log_every, amp_dt
     assert all(p.isfinite().all() for p in parameters(trainer))
 
 
+class Broken(torch.autograd.Function):
+    """Changes nothing on the way forward; on the way back all is NaN."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * math.nan
+
+
+def broken(out, y):
+    return nn.functional.cross_entropy(Broken.apply(out), y)
+
+
 def test_a_nan_gradient_of_a_finite_loss_stops_the_run():
-    class Broken(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x.clone()
-
-        @staticmethod
-        def backward(ctx, gradient):
-            return gradient * math.nan
-
-    trainer = make_trainer()
-    real = trainer.loss_fn
-    trainer.loss_fn = lambda out, y: real(Broken.apply(out), y)
     with pytest.raises(Diverged, match=r"step 1: the loss is 0\.\d+, .* gradient norm nan .*no ch"):
-        trainer.train_epoch([make_data(8).tensors])
+        make_trainer(loss_fn=broken).train_epoch([make_data(8).tensors])
+
+
+def test_a_gradient_that_float16_can_never_hold_stops_the_run():
+    """It looks like an overflow, which the scaler skips, but no scale is small enough."""
+    trainer = make_trainer(loss_fn=broken, amp_dtype=torch.float16)
+    with pytest.raises(Diverged, match="the learning rate 0.05"):
+        trainer.train_epoch([make_data(8).tensors] * 60)
 
 
 def test_losses_are_read_at_rows_only(monkeypatch):
     """What waits for a GPU happens once a row, not once a step."""
-    trainer, calls = make_trainer(log_every=5, max_grad_norm=1.0), []
+    trainer = make_trainer(log_every=5, max_grad_norm=1.0, sgd=True)  # Adam counts in items
+    trainer.scheduler, calls = None, []
     real = torch.Tensor.tolist
     monkeypatch.setattr(torch.Tensor, "tolist", lambda t: calls.append(t) or real(t))
     for name in ("item", "__bool__", "__float__"):
         forbid = lambda t, name=name: pytest.fail(f"{name} waits for the device")  # noqa: E731
         monkeypatch.setattr(torch.Tensor, name, forbid)
-    trainer.optimizer = torch.optim.SGD(trainer.model.parameters(), lr=0.1)  # Adam counts in items
-    trainer.optimizer.register_step_post_hook(trainer._on_update)
-    trainer.scheduler = None
     trainer.train_epoch([make_data(8).tensors] * 20)
     assert len(calls) == 4
+
+
+X, Y = make_data(8).tensors
+
+
+@pytest.mark.parametrize("batch", [{"x": X, "y": Y}, (X, Y, Y), X, X[:2], ({"a": X}, Y), (X, 1)])
+def test_a_batch_that_is_no_pair_of_tensors_is_a_sentence(batch):
+    for use in (make_trainer().train_epoch, make_trainer().evaluate):
+        with pytest.raises(ValueError, match="a batch is a pair of tensors"):
+            use([batch])
 
 
 def test_out_of_memory_says_what_to_lower(tmp_path):
@@ -278,6 +269,27 @@ def test_out_of_memory_says_what_to_lower(tmp_path):
     assert "step-000000001.pt" in said and isinstance(error.value.__cause__, RuntimeError)
 
 
+def test_errors_of_evaluation_and_of_saving_are_explained(tmp_path, monkeypatch):
+    trainer = make_trainer(checkpoints=Checkpoints(tmp_path))
+    trainer.train_epoch([make_data(8).tensors])
+    trainer.save()
+
+    def greedy(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    said = "the evaluation after step 1. Lower the loader's batch_size .*step-000000001.pt"
+    with pytest.raises(torch.OutOfMemoryError, match=said):
+        trainer.evaluate([make_data(8).tensors], {"greedy": greedy})
+
+    def lost(*_):
+        raise RuntimeError("[/pytorch/gloo/pair.cc:553] Connection closed by peer [127.0.0.1]:2. T")
+
+    monkeypatch.setattr(distributed.Ranks, "all_gather", lost)
+    said = r"has ended, in the checkpoint of step 1 \(Connection closed by peer"
+    with pytest.raises(RankLost, match=said):
+        trainer.save()
+
+
 def test_other_errors_stay_as_they_are():
     trainer = make_trainer()
     with pytest.raises(RuntimeError, match="mat1 and mat2 shapes"):
@@ -288,23 +300,8 @@ def test_a_fresh_run_in_the_folder_of_another_is_refused(tmp_path):
     trainer = make_trainer(checkpoints=Checkpoints(tmp_path))
     trainer.train_epoch([make_data(8).tensors])
     trainer.save()
-    with pytest.raises(ValueError, match="is ahead of this run: resume it"):
+    with pytest.raises(ValueError, match="is ahead of this run: resume it, move it away"):
         make_trainer(checkpoints=Checkpoints(tmp_path)).train_epoch([make_data(8).tensors])
-
-
-def test_what_cannot_resume_within_an_epoch_is_refused(tmp_path):
-    options = dict(checkpoints=Checkpoints(tmp_path), save_every=2)
-    with pytest.raises(ValueError, match="a loader that can start there"):
-        make_trainer(**options).train_epoch(DataLoader(make_data(40), batch_size=8))
-    trainer = make_trainer(**options)
-    nan_at(trainer, 5)
-    with pytest.raises(Diverged):
-        trainer.train_epoch(Loader(make_data(40), 8))
-    for loader in (Loader(make_data(40), 16), Loader(make_data(40), 8, seed=1)):
-        trainer = make_trainer(**options)
-        trainer.resume()
-        with pytest.raises(ValueError, match="4 batches into an epoch of 40 samples in batches"):
-            trainer.train_epoch(loader)
 
 
 def test_saving_and_resuming_need_a_place():
