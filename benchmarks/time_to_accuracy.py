@@ -5,8 +5,8 @@ line says. ``examples`` is the network and schedule of the MNIST program among P
 written afresh from its description: convolutions 3 by 3 of 32 and 64 maps, max pooling, dropout
 .25, 128 units, dropout .5; Adadelta, rate 1.0, times .7 each epoch, batches of 64, 14 epochs.
 ``ours`` is ``dlcourse.models.cnn`` through ``dlcourse.training``: a pooling after each convolution,
-batch normalisation, images shifted by up to 2 pixels, AdamW, a rate that rises and falls over 8
-epochs, batches of 32.
+batch normalisation, each image shifted by up to 1 pixel, AdamW, a rate that rises to 0.01 and falls
+over 4 epochs, batches of 32; chosen on three other splits.
 
 Seconds are the processor's, on one thread, of training alone: both are validated every 1,000
 images, outside of the clock. Medians over the splits; a run that never got there counts as endless.
@@ -72,19 +72,22 @@ def examples(size: int) -> tuple[nn.Module, Step, int, int]:
 
 def ours(size: int) -> tuple[nn.Module, Step, int, int]:
     """Model, step, batch size, epochs."""
-    batch_size, epochs = 32, 8
+    batch_size, epochs = 32, 4
     model = CNN(CNNConfig(dropout=0.25))
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.001, weight_decay=0.05)
     steps = epochs * -(-size // batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.005, total_steps=steps + 1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.01, total_steps=steps + 1)
     trainer = Trainer(model, optimizer, F.cross_entropy, scheduler=schedule)
     return model, lambda x, y: trainer.update([(shifted(x), y)]), batch_size, epochs
 
 
-def shifted(x: Tensor, most: int = 2) -> Tensor:
-    """The images of a batch, all moved by the same up to ``most`` pixels each way."""
-    down, right = torch.randint(-most, most + 1, (2,)).tolist()
-    return F.pad(x, (right, -right, down, -down), value=x.min().item())
+def shifted(x: Tensor, most: int = 1) -> Tensor:
+    """The images of a batch, each moved by up to ``most`` pixels each way."""
+    height, width = x.shape[-2:]
+    padded = F.pad(x, (most, most, most, most), value=x.min().item())
+    views = padded.unfold(2, height, 1).unfold(3, width, 1)  # (B, C, 2m + 1, 2m + 1, H, W)
+    down, right = torch.randint(2 * most + 1, (2, len(x)))
+    return views[torch.arange(len(x)), :, down, right]
 
 
 CONTENDERS = {"examples": examples, "ours": ours}

@@ -26,6 +26,8 @@ def test_a_mark_given_in_formgrader_counts(graded, lab, page, tmp_path):
     # the mark scheme is back for the grader, though the learner's sheet has none
     grader.get_by_text("Mark scheme", exact=True).wait_for()
     page.screenshot(path=tmp_path / "formgrader.png")
+    # formgrader sets it when its script listens; a mark given before that is lost in silence
+    grader.locator("input.extra-credit[placeholder]").first.wait_for()
     score = grader.locator(f"input.score#{question}")
     score.fill("3")
     with page.expect_response(lambda r: "/api/grade/" in r.url and r.ok):
