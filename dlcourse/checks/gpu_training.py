@@ -677,6 +677,7 @@ accumulate_gradients = Exercise(
     "accumulate_gradients",
     "The gradient of a batch that doesn't fit",
     parts={"loss": 1, "gradients": 3, "memory": 1, "untouched": 1},
+    n=6,
     minutes=20,
     difficulty=2,
     outcomes=(NUMBERS,),
