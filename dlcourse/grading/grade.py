@@ -85,6 +85,7 @@ def grade(
                 quiet.print(f"[red]{name}[/red]: {why}", highlight=False)
             if notes := read_notes(slug, home, name):
                 result.notes[name] = notes
+                quiet.print(*(f"{name}: {n}" for n in notes), sep="\n", markup=False, style="dim")
             progress.advance(task)
         progress.update(task, who="")
     result.rows = read(slug, home)

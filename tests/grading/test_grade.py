@@ -7,12 +7,13 @@ from rich.console import Console
 
 from dlcourse.grading.course import database
 from dlcourse.grading.errors import CourseError
-from dlcourse.grading.grade import Result, grade, summary
+from dlcourse.grading.grade import Result, grade, read_notes, summary
 from dlcourse.grading.scores import graded_notebook, read
 
 from . import slips as broken
 
-RIGHT = ("solution", "warns", "precision", "edited-check", "no-metadata")
+MENDED = ("edited-check", "no-metadata", "duplicated", "moved-check")
+RIGHT = ("solution", "warns", "precision", *MENDED)
 FIRST_LOST = ("raises", "loop", "forged", "displayhook")
 EVERYTHING_LOST = ("redefined", "no-display")  # these changes reach all the checks that follow
 
@@ -66,6 +67,23 @@ def test_failures_are_in_the_summary_and_kept_for_the_report(slips):
     assert "not-json" in text and "not graded: neurons.ipynb is not a notebook" in text
     note = slips.home / "autograded" / "not-json" / "neurons.failed.txt"
     assert note.read_text().strip() == slips.result.failed["not-json"]
+
+
+@pytest.mark.parametrize("student", MENDED[0:1] + MENDED[2:])
+def test_what_was_repaired_is_noted_and_the_submission_itself_left_alone(slips, student):
+    first = slips.first.name
+    words = {"edited-check": "edited", "duplicated": "2 times", "moved-check": "moved"}[student]
+    assert any(words in note and first in note for note in slips.result.notes[student])
+    assert read_notes("neurons", slips.home, student) == slips.result.notes[student]
+    folder = slips.home / "submitted" / student / "neurons"
+    assert [p.name for p in folder.iterdir()] == ["neurons.ipynb"]
+    check = {"edited-check": '"3.0"', "duplicated": f"{first}_check-2", "moved-check": "_check"}
+    assert check[student] in (folder / "neurons.ipynb").read_text()
+    assert not list((slips.home / "build" / "intake").glob("*"))
+
+
+def test_a_sound_submission_has_no_notes(slips):
+    assert "solution" not in slips.result.notes
 
 
 def test_the_environment_is_as_before(slips):

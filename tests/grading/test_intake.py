@@ -11,26 +11,16 @@ from hypothesis import strategies as st
 
 from dlcourse.grading.course import database
 from dlcourse.grading.intake import take
-from dlcourse.grading.release import release
 from dlcourse.grading.restore import sheet_cells
 
 
 @pytest.fixture(scope="module")
-def tiny_sheet(tmp_path_factory):
-    """The released tiny sheet, and what the gradebook knows of its cells."""
-    from .conftest import REPOSITORY, TINY, make_tiny
-
-    root = tmp_path_factory.mktemp("tiny")
-    (root / "solutions").mkdir()
-    (root / "solutions" / "tiny.py").write_text(TINY)
-    (root / "pyproject.toml").write_bytes((REPOSITORY / "pyproject.toml").read_bytes())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dlcourse.checks.core.registry.unit", {"tiny": make_tiny()}.__getitem__)
-        path = release("tiny", root)
-    notebook = nbformat.read(path, 4)
+def tiny_sheet(tiny_released):
+    """The released tiny sheet, solved, and what the gradebook knows of its cells."""
+    notebook = nbformat.read(tiny_released / "exercises" / "tiny" / "tiny.ipynb", 4)
     by_id(notebook)["twice"].source = "def twice(x):\n    return 2 * x"
     by_id(notebook)["reason"].source = "Because."
-    return notebook, sheet_cells(database(root), "tiny", "tiny")
+    return notebook, sheet_cells(database(tiny_released), "tiny", "tiny")
 
 
 def by_id(notebook):
