@@ -18,6 +18,7 @@ from rich.table import Table
 
 from dlcourse import __version__
 from dlcourse.checks.core import matrix, registry
+from dlcourse.grading import commands
 from dlcourse.grading.errors import CourseError
 
 app = typer.Typer(
@@ -130,6 +131,7 @@ def release(slug: Slug, root: Root = Path(".")) -> None:
 def grade(
     slug: Slug,
     student: Annotated[str | None, typer.Option(help="one student; all if none is named")] = None,
+    max_mb: Annotated[float, typer.Option(min=0, help="the largest file that is accepted")] = 64,
     root: Root = Path("."),
 ) -> None:
     """Grade the sheets in submitted/. One broken notebook never stops the class.
@@ -138,7 +140,8 @@ def grade(
     """
     from dlcourse.grading.grade import grade, summary
 
-    result = grade(slug, root, student=student, console=console)
+    limit = round(max_mb * 2**20)
+    result = grade(slug, root, student=student, console=console, max_bytes=limit)
     console.print(summary(result))
     if not result.ok:
         raise typer.Exit(1)
@@ -169,14 +172,28 @@ def report(
 @app.command()
 def export(
     slug: Slug,
-    csv: Annotated[bool, typer.Option("--csv", help="as CSV, the only form so far")] = True,
+    csv: Annotated[bool, typer.Option("--csv", help="our own table, which is the default")] = False,
+    canvas: Annotated[bool, typer.Option("--canvas", help="for Canvas's gradebook import")] = False,
+    moodle: Annotated[bool, typer.Option("--moodle", help="for Moodle's grade import")] = False,
+    column: Annotated[str | None, typer.Option(help="what the LMS calls the assignment")] = None,
+    worksheet: Annotated[
+        Path | None, typer.Option(help="Moodle's grading worksheet, to be filled in")
+    ] = None,
     out: Out = None,
     root: Root = Path("."),
 ) -> None:
-    """Write the scores: automatic, written, still to be graded."""
+    """Write the scores: automatic, written, still to be graded; or the total for an LMS.
+
+    What isn't graded stays empty. For Canvas, --column is best "Title (number)", as its own export
+    has it: by the number it finds the assignment.
+    """
     from dlcourse.grading.export import export
 
-    console.print(f"Scores: {export(slug, root, out=out)}")
+    if csv + canvas + (moodle or worksheet is not None) > 1:
+        raise CourseError("Choose one of --csv, --canvas and --moodle.")
+    form = "canvas" if canvas else "moodle" if moodle or worksheet else "csv"
+    path = export(slug, root, out=out, form=form, column=column, worksheet=worksheet)
+    console.print(f"Scores: {path}")
 
 
 @app.command("sample-class")
@@ -218,6 +235,8 @@ def _version(version: Annotated[bool, typer.Option("--version", help="say which"
         typer.echo(f"dlcourse {__version__}")
         raise typer.Exit
 
+
+commands.register(app)
 
 SHORT = {  # so that a table fits 80 columns
     "difficulty": "level",

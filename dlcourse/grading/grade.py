@@ -4,8 +4,9 @@ One broken submission never stops the others: it is reported in plain words, its
 files stay, and the result says that not everybody was graded.
 """
 
-import json
+import os
 import shutil
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,14 +14,20 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from dlcourse.grading.course import did_you_mean, session, writable
+from dlcourse.grading.course import database, did_you_mean, session, writable
 from dlcourse.grading.errors import CourseError, needs
+from dlcourse.grading.identify import SheetCell
+from dlcourse.grading.intake import take
 from dlcourse.grading.log import captured, reason
+from dlcourse.grading.restore import sheet_cells
 from dlcourse.grading.scores import Row, is_released, read, verdict_errors
 
 with needs("grading"):
+    import nbformat
     from nbgrader.converters import Autograde
     from nbgrader.coursedir import CourseDirectory
+
+STAGE = "build/intake"  # what nbgrader reads in place of submitted/, while it grades
 
 
 @dataclass
@@ -30,6 +37,7 @@ class Result:
     slug: str
     rows: list[Row] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, list[str]] = field(default_factory=dict)  # what was repaired, by student
 
     @property
     def ok(self) -> bool:
@@ -41,8 +49,12 @@ def grade(
     home: str | Path = ".",
     student: str | None = None,
     console: Console | None = None,
+    max_bytes: int | None = None,
 ) -> Result:
-    """Grade ``<home>/submitted/*/<slug>``, or one student's; progress goes to ``console``."""
+    """Grade ``<home>/submitted/*/<slug>``, or one student's; progress goes to ``console``.
+
+    ``max_bytes`` is the largest file that is accepted (``intake.MAX_BYTES`` where None).
+    """
     home = Path(home).resolve()
     is_released(slug, home)
     students = submitted(slug, home)
@@ -55,6 +67,7 @@ def grade(
         students = [student]
     writable(home / "autograded")
     result = Result(slug)
+    sheet = sheet_cells(database(home), slug, slug)
     columns = (
         TextColumn("Grading"),
         BarColumn(),
@@ -67,9 +80,12 @@ def grade(
         task = progress.add_task("grade", total=len(students), who="")
         for name in students:
             progress.update(task, who=name)
-            if why := grade_one(slug, home, name):
+            if why := grade_one(slug, home, name, sheet, max_bytes):
                 result.failed[name] = why
                 quiet.print(f"[red]{name}[/red]: {why}", highlight=False)
+            if notes := read_notes(slug, home, name):
+                result.notes[name] = notes
+                quiet.print(*(f"{name}: {n}" for n in notes), sep="\n", markup=False, style="dim")
             progress.advance(task)
         progress.update(task, who="")
     result.rows = read(slug, home)
@@ -87,20 +103,48 @@ def submitted(slug: str, home: Path) -> list[str]:
     return students
 
 
-def grade_one(slug: str, home: Path, student: str) -> str | None:
+def grade_one(
+    slug: str, home: Path, student: str, sheet: list[SheetCell], max_bytes: int | None = None
+) -> str | None:
     """Grade one submission: None, or in plain words why it has no (new) grade."""
     place = home / "autograded" / student
-    note = failure_note(slug, home, student)
-    why = unreadable(home / "submitted" / student / slug / f"{slug}.ipynb")
+    place.mkdir(parents=True, exist_ok=True)
+    folder = home / "submitted" / student / slug
+    taken = take(folder, slug, sheet, max_bytes)
+    why = taken.reason
     if why is None:
-        why = _autograde(slug, home, student)
+        stage(folder, home / STAGE / student / slug, slug, taken.notebook)
+        try:
+            why = _autograde(slug, home, student)
+        finally:
+            shutil.rmtree(home / STAGE / student, ignore_errors=True)
     why = why or verdict_errors(slug, home, student)
-    if why:
-        place.mkdir(parents=True, exist_ok=True)
-        note.write_text(why + "\n", encoding="utf-8")  # for the report
-    else:
-        note.unlink(missing_ok=True)
+    _keep(failure_note(slug, home, student), [why] if why else [])  # for the report
+    _keep(notes_file(slug, home, student), taken.notes)
     return why
+
+
+def stage(folder: Path, to: Path, slug: str, notebook: nbformat.NotebookNode) -> None:
+    """What nbgrader grades: the notebook as it was taken in, and the ordinary files beside it.
+
+    The file that was handed in stays as it is, and no link is followed.
+    """
+    shutil.rmtree(to, ignore_errors=True)
+    to.mkdir(parents=True)
+    for where, _, files in os.walk(folder):
+        for item in (Path(where, name) for name in files if not name.endswith(".ipynb")):
+            if stat.S_ISREG(item.lstat().st_mode):
+                copy = to / item.relative_to(folder)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(item, copy)
+    nbformat.write(notebook, to / f"{slug}.ipynb")
+
+
+def _keep(path: Path, lines: list[str]) -> None:
+    if lines:
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    else:
+        path.unlink(missing_ok=True)
 
 
 def failure_note(slug: str, home: Path, student: str) -> Path:
@@ -108,22 +152,15 @@ def failure_note(slug: str, home: Path, student: str) -> Path:
     return home / "autograded" / student / f"{slug}.failed.txt"
 
 
-def unreadable(path: Path) -> str | None:
-    """What keeps a file from being a notebook, in plain words; None if it is one."""
-    if not path.exists():
-        others = sorted(p.name for p in path.parent.glob("*.ipynb"))
-        found = f" Found: {', '.join(others)}." if others else ""
-        return f"there is no file {path.name} in the submission.{found}"
-    if not (data := path.read_bytes()).strip():
-        return f"{path.name} is empty."
-    try:
-        notebook = json.loads(data.decode("utf-8"))  # nbformat reads no other encoding
-    except (UnicodeDecodeError, ValueError, RecursionError):
-        return f"{path.name} is not a notebook: it can't be read as JSON."
-    cells = notebook.get("cells") if isinstance(notebook, dict) else None
-    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
-        return f"{path.name} is JSON, but not a notebook: it has no list of cells."
-    return None
+def notes_file(slug: str, home: Path, student: str) -> Path:
+    """Where it is kept what was repaired before a submission was graded."""
+    return home / "autograded" / student / f"{slug}.notes.txt"
+
+
+def read_notes(slug: str, home: Path, student: str) -> list[str]:
+    """What was repaired in this student's submission, a sentence each."""
+    path = notes_file(slug, home, student)
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
 def _autograde(slug: str, home: Path, student: str) -> str | None:
@@ -138,6 +175,7 @@ def _autograde(slug: str, home: Path, student: str) -> str | None:
         copy.rename(kept)
     done = False
     with session(home) as config, captured() as log:
+        config.CourseDirectory.submitted_directory = STAGE
         directory = CourseDirectory(config=config, assignment_id=slug, student_id=student)
         try:
             Autograde(coursedir=directory, config=config).start()

@@ -119,6 +119,27 @@ def tiny_course(tmp_path, monkeypatch, tiny):
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def tiny_released(tmp_path_factory):
+    """A class's folder in which the sheet ``tiny`` was released, to be copied."""
+    from dlcourse.grading.release import release
+
+    root = tmp_path_factory.mktemp("tiny-released")
+    (root / "solutions").mkdir()
+    (root / "solutions" / "tiny.py").write_text(TINY)
+    shutil.copy(REPOSITORY / "pyproject.toml", root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "unit", {"tiny": make_tiny()}.__getitem__)
+        release("tiny", root)
+    return root
+
+
+@pytest.fixture
+def home(tiny_released, tmp_path):
+    """A class of its own that has got the sheet ``tiny``, and no students yet."""
+    return shutil.copytree(tiny_released, tmp_path / "home")
+
+
 # Graded classes ----------------------------------------------------------------
 
 OWN_FILES = (

@@ -3,6 +3,8 @@
 A change gets the notebook, its cells by id, and the name of the first exercise.
 """
 
+import copy
+
 
 def before(code):
     """The right answer, and ``code`` ahead of it in the same cell."""
@@ -50,6 +52,21 @@ def no_metadata(notebook, cells, name):
         cell.metadata = {}
 
 
+def duplicated(notebook, cells, name):
+    """Solution and check once more at the end, the copy of the solution an older, wrong one."""
+    for kind in (name, f"{name}_check"):
+        twin = copy.deepcopy(cells[kind])
+        twin.id += "-2"
+        if kind == name:
+            twin.source = f"{name}_first = None"
+        notebook.cells.append(twin)
+
+
+def moved_check(notebook, cells, name):
+    notebook.cells.remove(cells[f"{name}_check"])
+    notebook.cells.insert(0, cells[f"{name}_check"])
+
+
 LOUD = """
 import sys, warnings, os
 _quiet = {name}
@@ -78,6 +95,8 @@ NOTEBOOKS = {
     "deleted-pair": without("{name}_check", "setup"),
     "deleted-locked": all_locked_deleted,
     "no-metadata": no_metadata,
+    "duplicated": duplicated,
+    "moved-check": moved_check,
     # the first exercise is worth nothing
     "deleted-solution": without("{name}"),
     "raises": after("{name} = None"),

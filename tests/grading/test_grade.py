@@ -1,6 +1,5 @@
 import os
 import shutil
-from pathlib import Path
 
 import pytest
 from nbgrader.api import Gradebook
@@ -8,12 +7,13 @@ from rich.console import Console
 
 from dlcourse.grading.course import database
 from dlcourse.grading.errors import CourseError
-from dlcourse.grading.grade import Result, grade, summary, unreadable
+from dlcourse.grading.grade import Result, grade, read_notes, summary
 from dlcourse.grading.scores import graded_notebook, read
 
 from . import slips as broken
 
-RIGHT = ("solution", "warns", "precision", "edited-check", "no-metadata")
+MENDED = ("edited-check", "no-metadata", "duplicated", "moved-check")
+RIGHT = ("solution", "warns", "precision", *MENDED)
 FIRST_LOST = ("raises", "loop", "forged", "displayhook")
 EVERYTHING_LOST = ("redefined", "no-display")  # these changes reach all the checks that follow
 
@@ -46,12 +46,12 @@ def test_one_broken_submission_never_stops_the_class(slips):
     [
         ("dies", "its kernel died"),
         ("not-json", "can't be read as JSON"),
-        ("utf-16", "can't be read as JSON"),
+        ("utf-16", "no list of cells"),
         ("empty", "is empty"),
         ("a-list", "no list of cells"),
         ("no-cells", "no list of cells"),
-        ("old-format", "no list of cells"),
-        ("wrong-name", "Found: neurons (1).ipynb"),
+        ("old-format", "none of the cells of neurons.ipynb is from this sheet"),
+        ("wrong-name", "neurons (1).ipynb is JSON, but not a notebook"),
     ],
 )
 def test_the_reason_is_said_in_plain_words(slips, student, words):
@@ -67,6 +67,23 @@ def test_failures_are_in_the_summary_and_kept_for_the_report(slips):
     assert "not-json" in text and "not graded: neurons.ipynb is not a notebook" in text
     note = slips.home / "autograded" / "not-json" / "neurons.failed.txt"
     assert note.read_text().strip() == slips.result.failed["not-json"]
+
+
+@pytest.mark.parametrize("student", MENDED[0:1] + MENDED[2:])
+def test_what_was_repaired_is_noted_and_the_submission_itself_left_alone(slips, student):
+    first = slips.first.name
+    words = {"edited-check": "edited", "duplicated": "2 times", "moved-check": "moved"}[student]
+    assert any(words in note and first in note for note in slips.result.notes[student])
+    assert read_notes("neurons", slips.home, student) == slips.result.notes[student]
+    folder = slips.home / "submitted" / student / "neurons"
+    assert [p.name for p in folder.iterdir()] == ["neurons.ipynb"]
+    check = {"edited-check": '"3.0"', "duplicated": f"{first}_check-2", "moved-check": "_check"}
+    assert check[student] in (folder / "neurons.ipynb").read_text()
+    assert not list((slips.home / "build" / "intake").glob("*"))
+
+
+def test_a_sound_submission_has_no_notes(slips):
+    assert "solution" not in slips.result.notes
 
 
 def test_the_environment_is_as_before(slips):
@@ -149,9 +166,3 @@ def test_progress_is_shown_where_a_console_is_given(slips):
 
 def test_a_result_is_well_when_nobody_failed():
     assert Result("x").ok and not Result("x", failed={"ada": "why"}).ok
-
-
-def test_deep_json_is_refused_not_crashed_on(tmp_path):
-    path = Path(tmp_path, "neurons.ipynb")
-    path.write_text("[" * 100_000)
-    assert "can't be read as JSON" in (unreadable(path) or "")
