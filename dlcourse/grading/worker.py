@@ -42,8 +42,9 @@ def show(name: str, answer: Any) -> None:
     _channel.send("form", form)
     look = rebuilt(source[0], source[1], f"{observing.PACKAGE}/observe.py") if source else None
     while (message := _channel.receive()).op == "case":
+        args = message.value
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            seen = observing.outcome(look, of, parts, answer, message.value)
-        raised, changed = list(seen.raised), [int(i) for i in seen.changed]
-        _channel.send("outcome", [seen.parts, raised, seen.message, json.dumps(changed)])
+            seen = observing.outcome(look, of, parts, answer, args)
+        changed = [i in seen.changed for i in range(len(args))]
+        _channel.send("outcome", [seen.parts, list(seen.raised), seen.message, changed])
