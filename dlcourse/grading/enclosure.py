@@ -153,7 +153,6 @@ def interpreter() -> list[Path]:
         Path("/usr/lib64"),
         Path("/etc/ld.so.cache"),
         Path("/etc/fonts"),
-        Path("/bin/sh").resolve(),
     ]
     return [path for path in wanted if path.exists()]
 

@@ -16,6 +16,8 @@ from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+LINES, LINE = 60, 2000  # of a traceback, at most; and characters in one of them
+
 
 class Outputs:
     """The outputs of one cell, up to ``limit`` bytes; what comes after is dropped, and it is said.
@@ -148,13 +150,21 @@ class Shell(InteractiveShell):
         self.user_module.__name__ = "__main__"
         sys.modules["__main__"] = self.user_module
 
+    def showtraceback(self, *args: Any, **kwargs: Any) -> None:
+        deep = isinstance(sys.exc_info()[1], RecursionError)  # seconds, to show them in context
+        self.InteractiveTB.set_mode("Plain" if deep else "Context")
+        super().showtraceback(*args, **kwargs)
+
     def _showtraceback(self, etype: Any, evalue: Any, stb: list[str]) -> None:
+        lines = [str(line)[:LINE] for line in stb]
+        if len(lines) > LINES:
+            lines = [*lines[: LINES // 2], "...", *lines[-LINES // 2 :]]
         self.outputs.add(
             {
                 "output_type": "error",
                 "ename": str(getattr(etype, "__name__", etype)),
                 "evalue": _words(evalue),
-                "traceback": [str(line) for line in stb],
+                "traceback": lines,
             }
         )
 

@@ -1,7 +1,6 @@
-"""A sandbox for one sheet: what this machine offers, and a warm process inside it.
+"""A sandbox for one sheet: a warm process inside bubblewrap, which forks a worker a submission.
 
-:func:`probe` finds out once whether bubblewrap can start here. :class:`Sandbox` starts it, with
-nothing inside but what ``enclosure`` allows, all of it read-only, and no network.
+Inside is nothing but what ``enclosure`` allows, all of it read-only, and no network.
 """
 
 import json
@@ -10,17 +9,16 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from functools import cache
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from dlcourse.grading import enclosure
 from dlcourse.grading.errors import CourseError
+from dlcourse.grading.isolation import level, probe
 from dlcourse.grading.limits import Group, Limits
 from dlcourse.grading.wire import PLAIN, Channel
 
@@ -35,88 +33,6 @@ CLEAN = {
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
 }
-APPARMOR = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
-
-
-@dataclass(frozen=True)
-class Offer:
-    """What this machine can do."""
-
-    bubblewrap: bool
-    groups: bool  # control groups that count processes and memory
-    why_not: str = ""  # in words, with the fix
-
-    @property
-    def processes_counted_by(self) -> str:
-        """``group``, ``limit`` (RLIMIT_NPROC), or "" where nothing binds: that is root's case."""
-        return "group" if self.groups else "limit" if os.getuid() else ""
-
-
-@cache
-def probe() -> Offer:
-    """Ask the machine, once."""
-    groups = _has_groups()
-    if sys.platform != "linux":
-        return Offer(
-            False, groups, "Sandboxes are built from Linux's namespaces; this isn't Linux."
-        )
-    if shutil.which("bwrap") is None:
-        install = "Install it with: sudo apt-get install bubblewrap"
-        return Offer(False, groups, f"bubblewrap isn't installed. {install}")
-    tried = subprocess.run(
-        ["bwrap", "--unshare-all", "--unshare-user", "--ro-bind", "/", "/", "/bin/sh", "-c", ":"],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )
-    if tried.returncode == 0:
-        return Offer(True, groups)
-    return Offer(False, groups, explain(tried.stderr.strip()))
-
-
-def explain(said: str, apparmor: Path = APPARMOR) -> str:
-    """What to do where bubblewrap is there and can't start."""
-    if apparmor.exists() and apparmor.read_text().strip() == "1":
-        return (
-            "bubblewrap can't make namespaces: AppArmor forbids it, as Ubuntu sets it up. Allow it "
-            "with: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 (and keep it by a "
-            "line in /etc/sysctl.d/), or give /usr/bin/bwrap a profile with the rule `userns,`."
-        )
-    return (
-        f"bubblewrap can't start ({said}). In a container it needs user namespaces, which a pod or "
-        "plain Docker mostly forbids: grade on a machine that allows them."
-    )
-
-
-def _has_groups() -> bool:
-    try:
-        Group(Limits()).close()
-    except OSError:
-        return False
-    return True
-
-
-def level(isolation: str = "auto") -> str:
-    """``bubblewrap``, or ``none`` where that is asked for in so many words; else CourseError."""
-    if isolation == "none":
-        return "none"
-    if isolation not in ("auto", "bubblewrap"):
-        raise CourseError(
-            f"There is no isolation '{isolation}'. There are: auto, bubblewrap, none."
-        )
-    offer = probe()
-    if not offer.bubblewrap:
-        raise CourseError(
-            f"No sandbox for the learners' code: {offer.why_not} To run it unprotected, as you, "
-            "with your files and your network, say so: --isolation none"
-        )
-    if not offer.processes_counted_by:
-        raise CourseError(
-            "No sandbox for the learners' code: as root, without control groups that may be "
-            "written, nothing bounds its processes. Grade as another user, or where "
-            "/sys/fs/cgroup may be written. To run it unprotected, say so: --isolation none"
-        )
-    return "bubblewrap"
 
 
 class Submission:
@@ -227,6 +143,8 @@ class Sandbox:
             command += ["--setenv", name, value]
         for path in enclosure.interpreter():
             command += ["--ro-bind", str(path), str(path)]
+        shell = Path("/bin/sh").resolve()  # for `!` and subprocesses; the programs are not there
+        command += ["--ro-bind", str(shell), "/usr/bin/sh"]
         for name in ("lib", "lib64", "bin"):
             command += ["--symlink", f"usr/{name}", f"/{name}"]
         library = enclosure.standard_library()
