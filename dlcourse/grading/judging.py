@@ -46,14 +46,15 @@ def checked(source: str) -> str | None:
 def trial(slug: str, name: str, key: bytes | None) -> Trial:
     """The hidden cases of an exercise; drawn, and answered rightly, once for a whole class."""
     exercise = registry.unit(slug).exercises[name]
-    return exercise.trial(0 if key is None else int.from_bytes(key))
+    made = exercise.trial(0 if key is None else int.from_bytes(key))
+    assert made.wanted is not None  # computed now, and not in the time that a cell has
+    return made
 
 
-def examine(channel: Channel, trial: Trial) -> Verdict:
-    """Try the answer that the worker is about to show, case by case, and judge it.
+def examine(channel: Channel, trial: Trial) -> list[Outcome] | str:
+    """What the answer that the worker is about to show does with each case.
 
-    Raises what :meth:`Channel.receive` raises, and Interrupted. An exception of the judgement
-    itself is the check's fault, or comes of an answer made for that: the caller tells.
+    Or why it can't be tried at all. Raises what :meth:`Channel.receive` raises, and Interrupted.
     """
     exercise = trial.exercise
     source = None if exercise.look is None else source_of(exercise.look)
@@ -72,7 +73,12 @@ def examine(channel: Channel, trial: Trial) -> Verdict:
     finally:
         channel.header, channel.body = before
     channel.send("end")
-    return trial.no_answer(form[:TEXT]) if form else trial.judged(outcomes)
+    return form[:TEXT] or outcomes
+
+
+def judge(trial: Trial, seen: list[Outcome] | str) -> Verdict:
+    """The verdict. Its exceptions are the check's fault, or come of an answer made for that."""
+    return trial.no_answer(seen) if isinstance(seen, str) else trial.judged(seen)
 
 
 def _next(channel: Channel, op: str) -> Message:

@@ -15,7 +15,6 @@ from typing import Any
 from nbformat import NotebookNode
 
 from dlcourse.checks.core import registry, secret
-from dlcourse.checks.core.verdict import Verdict
 from dlcourse.grading import judging, shown
 from dlcourse.grading.enclosure import imported
 from dlcourse.grading.limits import Limits
@@ -133,54 +132,61 @@ class _Conversation:
 
     def _one_cell(self, cell: NotebookNode, name: str | None) -> None:
         limit = self.sheet.limits.cell_seconds
-        verdict, why = None, ""
+        trial = name and judging.trial(self.sheet.slug, name, self.sheet.keys.get(name))
+        seen, why = None, ""
         started = time.monotonic()
         self.channel.deadline = min(started + limit, self.ends)
         try:
             self.channel.send("cell", cell.source)
             try:
-                said, verdict, why = self._until_done(name)
+                said, seen = self._until_done(name, trial)
             except TimeoutError:
                 why = f"this cell took longer than the {limit:g} seconds it has"
                 said = self._interrupted(why)
             cell.outputs, flags = shown.outputs(said)
             self.done.flags += [flag for flag in flags if flag not in self.done.flags]
             self._note_missing(cell)
-        except (_Stopped, Malformed, EOFError, OSError, TimeoutError) as error:
-            why = self.done.stopped = self._what_stopped(error)
+        except (_Stopped, Malformed, EOFError, OSError) as error:
+            seen, why = None, self._what_stopped(error)
+            self.done.stopped = why
             self.done.flags.append(why)
         self.done.seconds["cells"] += time.monotonic() - started
-        if verdict is not None:
-            verdict = replace(verdict, isolation=self.done.isolation, seed=self.sheet.fingerprint)
-            self.done.verdicts[verdict.exercise.name] = verdict.data()
-            cell.outputs = [shown.verdict(verdict)]
-        elif name or why:
+        if seen is not None:
+            why = self._judged(cell, trial, seen)
+        if why or name and seen is None:
             self._no_points(cell, name, why)
 
-    def _until_done(self, name: str | None) -> tuple[str, Verdict | None, str]:
-        """What the cell showed, and the verdict if it asked for its own, or why there is none."""
-        verdict: Verdict | None = None
-        why = asked = ""
+    def _judged(self, cell: NotebookNode, trial: Any, seen: Any) -> str:
+        """Give the cell its verdict; why that failed, if it did."""
+        started = time.monotonic()
+        try:
+            given = judging.judge(trial, seen)
+        except Exception as error:
+            why = f"the check itself failed ({type(error).__name__}: {error})"
+            self.done.flags.append(f"{trial.exercise.name}: {why}")
+            return why
+        given = replace(given, isolation=self.done.isolation, seed=self.sheet.fingerprint)
+        self.done.verdicts[given.exercise.name] = given.data()
+        cell.outputs = [shown.verdict(given)]
+        self.done.seconds["checks"] += time.monotonic() - started
+        return ""
+
+    def _until_done(self, name: str | None, trial: Any) -> tuple[str, Any]:
+        """What the cell showed; and what its answer does, if it asked for its own check, once."""
+        seen = None
         while (message := self.channel.receive()).op != "done":
             if message.op != "check":
                 raise Malformed(f"{message.op!r:.40} out of turn")
-            if message.value != name or asked:
+            if not name or message.value != name or seen is not None:
                 self.channel.send("end")  # of another cell, or for a second time
                 continue
-            asked = message.value
             started = time.monotonic()
             try:
-                key = self.sheet.keys.get(asked)
-                verdict = judging.examine(self.channel, judging.trial(self.sheet.slug, asked, key))
+                seen = judging.examine(self.channel, trial)
             except judging.Interrupted as error:
-                return error.message.value, None, "the check was interrupted"
-            except (Malformed, EOFError, OSError):
-                raise
-            except Exception as error:
-                why = f"the check itself failed ({type(error).__name__}: {error})"
-                self.done.flags.append(f"{name}: {why}")
+                return error.message.value, None
             self.done.seconds["checks"] += time.monotonic() - started
-        return message.value, verdict, why
+        return message.value, seen
 
     def _interrupted(self, why: str) -> str:
         """Interrupt the cell, as a notebook's stop button does; the next cells may go on."""
