@@ -18,7 +18,7 @@ class Limits:
     cell_seconds: float = 60  # wall time of one cell; it is interrupted, then stopped
     wall_seconds: float = 600  # of all cells together
     cpu_seconds: int = 300  # of each process
-    memory: int = 2 << 30
+    memory: int = 2 << 30  # of each process; of all together a little more
     processes: int = 64  # threads count too
     file_bytes: int = 64 << 20  # of a file, and of all files of a folder that can be written
     output_bytes: int = 1 << 20  # of one cell's outputs
@@ -46,13 +46,15 @@ class Group:
         if controller == "pids":
             (folder / "pids.max").write_text(str(limits.processes))
             return
+        # more than a process may have, so that one meets a MemoryError before it is killed
+        most = limits.memory + limits.memory // 4 + (64 << 20)
         for name in ("memory.max", "memory.limit_in_bytes"):
             if (folder / name).exists():
-                (folder / name).write_text(str(limits.memory))
+                (folder / name).write_text(str(most))
         for name in ("memory.swap.max", "memory.memsw.limit_in_bytes"):
             with suppress(OSError):  # where there is swap to count
                 if (folder / name).exists():
-                    (folder / name).write_text("0" if "max" in name else str(limits.memory))
+                    (folder / name).write_text("0" if "max" in name else str(most))
 
     def add(self, pid: int) -> None:
         for folder in self.folders.values():

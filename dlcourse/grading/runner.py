@@ -144,12 +144,15 @@ class _Conversation:
                 why = f"this cell took longer than the {limit:g} seconds it has"
                 said = self._interrupted(why)
             cell.outputs, flags = shown.outputs(said)
-            self.done.flags += [flag for flag in flags if flag not in self.done.flags]
+            for flag in flags:
+                self._flag(flag)
             self._note_missing(cell)
+            if self.submission.ran_out_of_memory():  # a process of its, but not the first
+                self._flag(self._too_much_memory())
         except (_Stopped, Malformed, EOFError, OSError) as error:
             seen, why = None, self._what_stopped(error)
             self.done.stopped = why
-            self.done.flags.append(why)
+            self._flag(why)
         self.done.seconds["cells"] += time.monotonic() - started
         if seen is not None:
             why = self._judged(cell, trial, seen)
@@ -163,7 +166,7 @@ class _Conversation:
             given = judging.judge(trial, seen)
         except Exception as error:
             why = f"the check itself failed ({type(error).__name__}: {error})"
-            self.done.flags.append(f"{trial.exercise.name}: {why}")
+            self._flag(f"{trial.exercise.name}: {why}")
             return why
         given = replace(given, isolation=self.done.isolation, seed=self.sheet.fingerprint)
         self.done.verdicts[given.exercise.name] = given.data()
@@ -205,8 +208,7 @@ class _Conversation:
 
     def _what_stopped(self, error: Exception) -> str:
         if self.submission.ran_out_of_memory():
-            size = self.sheet.limits.memory / (1 << 30)
-            return f"the code used more than the {size:g} GB of memory it has"
+            return self._too_much_memory()
         if isinstance(error, _Stopped):
             return str(error)
         if isinstance(error, Malformed):
@@ -215,14 +217,20 @@ class _Conversation:
             return "the code stopped listening"
         return "the code ended its own process, or was ended for what it used"
 
+    def _too_much_memory(self) -> str:
+        size = self.sheet.limits.memory / (1 << 30)
+        return f"the code used more than the {size:g} GB of memory it has"
+
     def _note_missing(self, cell: NotebookNode) -> None:
         """Say it where a cell wants what this sheet does without."""
         for output in cell.outputs:
             missing = re.match(r"No module named '([\w.]+)'", output.get("evalue", ""))
             if missing:
-                said = f"imports {missing[1]}, which isn't there when this sheet is graded"
-                if said not in self.done.flags:
-                    self.done.flags.append(said)
+                self._flag(f"imports {missing[1]}, which isn't there when this sheet is graded")
+
+    def _flag(self, what: str) -> None:
+        if what not in self.done.flags:
+            self.done.flags.append(what)
 
     def _no_points(self, cell: NotebookNode, name: str | None, why: str) -> None:
         """The error that a cell without a verdict ends in: its own, or one that says why."""

@@ -322,8 +322,9 @@ def test_an_attack_earns_nothing_and_costs_honest_code_nothing(box, name):
     assert VERDICT_TYPE not in shown(done.notebook.cells[-2])
 
 
-def test_there_are_more_than_thirty():
-    assert len(ATTACKS) > 40
+def test_in_the_same_place_a_right_answer_earns_its_points(box):
+    done = attack(box, of("neurons", ATTACKED))
+    assert done.verdicts[ATTACKED]["earned"] == 2 and len(ATTACKS) > 40
 
 
 FLAGGED = {
