@@ -12,6 +12,7 @@ import resource
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from dlcourse.grading.outputs import Shell, make_shell
@@ -134,6 +135,13 @@ def hand_over(descriptor: int, pid: int) -> None:
         socket.send_fds(connection, [b"pid"], [os.pidfd_open(pid)])
 
 
+def bury() -> None:
+    """Take leave of the workers that have ended; ignoring SIGCHLD, forks would inherit."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
 def main(descriptor: int, settings: dict[str, Any]) -> None:
     control = socket.socket(fileno=descriptor)
     shell = make_shell(settings["limits"]["output_bytes"])
@@ -164,7 +172,7 @@ def main(descriptor: int, settings: dict[str, Any]) -> None:
         if settings["isolated"]:
             os.wait()  # the outer half leaves at once
         else:
-            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+            bury()
 
 
 if __name__ == "__main__":

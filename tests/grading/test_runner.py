@@ -309,6 +309,12 @@ def test_an_exercise_counts_once(box):
     assert "an earlier cell" in shown(done.notebook.cells[-1])
 
 
+def test_of_two_answers_shown_in_one_cell_the_first_counts(box):
+    twice = "show = check\ncheck = lambda name, answer: (show(name, len), show(name, answer))"
+    done = graded_one(box, of("neurons", AFTER), twice, (AFTER,), of("neurons", RIGHT), (RIGHT,))
+    assert points(done) == {AFTER: 0, RIGHT: 0} and not done.stopped
+
+
 def test_a_check_outside_its_cell_says_and_counts_nothing(box):
     source = of("neurons", AFTER) + f"\nprint(check('{AFTER}', {AFTER}))"
     done = graded_one(box, source)
@@ -362,5 +368,8 @@ def test_no_isolation_only_in_so_many_words(monkeypatch):
             "neuron_forward = 1",
             ("neuron_forward",),
         )
+        status = "import subprocess; print(subprocess.call(['sh', '-c', 'exit 7']))"
+        again = graded_one(box, status)
+    assert again.notebook.cells[-1].outputs[0].text == "7\n"
     assert points(done) == {AFTER: 4}
     assert done.verdicts[AFTER]["isolation"] == done.isolation == "none"
