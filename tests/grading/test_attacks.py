@@ -4,7 +4,6 @@ Each stands in one sheet after an honest answer, which keeps its points.
 """
 
 import socket
-import sys
 import time
 
 import numpy as np
@@ -17,9 +16,9 @@ from dlcourse.grading import judging
 from dlcourse.grading.runner import run
 from dlcourse.grading.wire import PLAIN, Channel, Malformed
 
-from .enclosed import notebook, of, sheet, shown
+from .enclosed import needs_sandbox, notebook, of, sheet, shown
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sandboxes are Linux's")
+pytestmark = needs_sandbox
 
 HONEST, ATTACKED = "mistake_bound", "neuron_forward"  # 4 points; 2, of (score, label)
 WRONG = """

@@ -2,7 +2,6 @@
 
 import copy
 import functools
-import sys
 from dataclasses import replace
 
 import pytest
@@ -13,9 +12,9 @@ from dlcourse.grading.errors import CourseError
 from dlcourse.grading.judging import trial
 from dlcourse.grading.runner import run
 
-from .enclosed import LIMITS, answers, graded, notebook, of, sheet, shown
+from .enclosed import LIMITS, answers, graded, needs_sandbox, notebook, of, sheet, shown
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sandboxes are Linux's")
+pytestmark = needs_sandbox
 
 
 def graded_one(box, *cells, **settings):

@@ -4,7 +4,6 @@ import ast
 import os
 import socket
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,9 +17,9 @@ from dlcourse.grading.limits import Group, Limits
 from dlcourse.grading.runner import run
 from dlcourse.grading.sandbox import Sandbox
 
-from .enclosed import KEY, LIMITS, notebook, printed, sheet
+from .enclosed import KEY, LIMITS, needs_sandbox, notebook, printed, sheet
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sandboxes are Linux's")
+pytestmark = needs_sandbox
 ROOT = Path(__file__).resolve().parents[2]
 
 
