@@ -1,5 +1,6 @@
 """One README for all benchmarks: each renews its own section and leaves the others."""
 
+import os
 import platform
 import re
 from pathlib import Path
@@ -14,6 +15,14 @@ def processor() -> str:
     text = cpuinfo.read_text("utf8") if cpuinfo.exists() else ""
     found = re.search(r"^model name\s*: (.*)$", text, re.M)
     return f"{found[1]} ({platform.machine()})" if found else platform.machine()
+
+
+def machine(torch: str) -> str:
+    """Where a benchmark of one thread was run, with this version of torch."""
+    return (
+        f"{processor()}, {os.cpu_count()} cores, of which it uses one; {platform.system()}, "
+        f"Python {platform.python_version()}, torch {torch}"
+    )
 
 
 def renew(name: str, text: str) -> None:

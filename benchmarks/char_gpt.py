@@ -23,14 +23,13 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is loaded, which looks once
 
 import math
-import platform
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from _readme import processor, renew
+from _readme import machine, renew
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -291,10 +290,7 @@ def main(part: float = 1.0) -> None:
             f"| {seconds[-1]:.0f} | {seconds[-1] / seconds[0]:.2f} |"
         )
         print(lines[-1], flush=True)
-    where = (
-        f"{processor()}, {os.cpu_count()} cores, of which it uses one; {platform.system()}, "
-        f"Python {platform.python_version()}, torch {torch.__version__}"
-    )
+    where = machine(torch.__version__)
     text = f"{len(training):,} characters to learn, {len(validation):,} held out."
     renew("char_gpt.py", f"On {where}. {text}\n\n{(__doc__ or '').strip()}\n\n" + "\n".join(lines))
 

@@ -17,14 +17,13 @@ import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is loaded, which looks once
 
-import platform
 import statistics
 import sys
 import time
 from collections.abc import Callable
 
 import torch
-from _readme import processor, renew
+from _readme import machine, renew
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -159,10 +158,7 @@ def table(found: dict[str, list[list[tuple[float, float]]]]) -> str:
 def main(splits: int = 5) -> None:
     torch.set_num_threads(1)
     found: dict[str, list] = {contender: [] for contender in CONTENDERS}
-    where = (
-        f"{processor()}, {os.cpu_count()} cores, of which it uses one; {platform.system()}, "
-        f"Python {platform.python_version()}, torch {torch.__version__}"
-    )
+    where = machine(torch.__version__)
     for seed in range(splits):
         train, validation = sets(seed)
         for contender, runs in found.items():

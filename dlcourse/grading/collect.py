@@ -184,9 +184,9 @@ def _one_student(
     if not fresh:
         return
     new = [one.attempt for one in fresh if one.new]
-    if path.exists() and kept.digest(path.read_bytes()) not in {a.sha256 for a in earlier}:
-        if kept.digest(path.read_bytes()) not in {a.sha256 for a in new}:
-            out.by_hand.add(student)
+    collected = {a.sha256 for a in [*earlier, *new]}
+    if path.exists() and kept.digest(path.read_bytes()) not in collected:
+        out.by_hand.add(student)
     hand = [_by_hand(path)] if student in out.by_hand else []
     out.counts[student] = newest([*earlier, *hand, *new])
     out.handed += fresh
