@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from dlcourse.checks.core.shipping import source_of
+
 # what a sheet's set-up cell imports beside NumPy, where its checks do
 SHEET_IMPORTS = {"torch": "import torch", "nn": "from torch import nn"}
 Kind = Literal["write", "mend", "predict", "derive", "design", "choose"]
@@ -92,8 +94,10 @@ class Exercise:
         """``fn(candidate, *case)`` returns a dict of raw parts; classes are driven here.
 
         It imports what it needs itself and judges nothing: the only piece that runs beside the
-        learner's code. A value comes as a function without arguments that returns it.
+        learner's code, to which it is sent as source. One that isn't self-contained is refused
+        here. A value comes as a function without arguments that returns it.
         """
+        source_of(fn)
         self.look = fn
         return fn
 

@@ -2,16 +2,13 @@
 
 import inspect
 import reprlib
-import traceback
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dlcourse.checks.core.exercise import Case, Exercise, Mistake
+from dlcourse.checks.core.observing import Outcome, outcome, wrong_form
 from dlcourse.checks.core.values import (
     Refused,
     Tensor,
@@ -19,23 +16,11 @@ from dlcourse.checks.core.values import (
     describe,
     difference,
     fresh,
-    identical,
     plain,
 )
 from dlcourse.checks.core.verdict import Failure, Verdict
 
-PACKAGE = str(Path(__file__).resolve().parents[2])
 SHOWN = 24  # arguments with more entries than this aren't printed
-
-
-@dataclass
-class Outcome:
-    """What an answer did with one case."""
-
-    parts: dict[str, Any] = field(default_factory=dict)  # plain values
-    raised: tuple[str, ...] = ()  # the exception's class and its bases, by name
-    message: str = ""
-    changed: tuple[int, ...] = ()  # arguments that came back different
 
 
 class Trial:
@@ -49,9 +34,17 @@ class Trial:
     def verdict(self, candidate: Any) -> Verdict:
         """Judge ``candidate`` part by part, and recognise what is wrong with it."""
         exercise = self.exercise
-        if form := self._wrong_form(candidate):
-            return Verdict(exercise, dict.fromkeys(exercise.parts, False), [Failure(form)])
-        outcomes = self.outcomes(candidate)
+        if form := wrong_form(exercise.name, exercise.of, candidate):
+            return self.no_answer(form)
+        return self.judged(self.outcomes(candidate))
+
+    def no_answer(self, why: str) -> Verdict:
+        """The verdict where there is nothing to try."""
+        return Verdict(self.exercise, dict.fromkeys(self.exercise.parts, False), [Failure(why)])
+
+    def judged(self, outcomes: list[Outcome]) -> Verdict:
+        """The verdict on what an answer did with each of the cases, wherever it did it."""
+        exercise = self.exercise
         failures = self._failures(outcomes)
         parts = {p: p not in failures for p in exercise.parts}
         first: list[Failure] = []
@@ -62,60 +55,16 @@ class Trial:
         return Verdict(exercise, parts, first, known, len(self.cases))
 
     def outcomes(self, candidate: Any) -> list[Outcome]:
-        if self.exercise.of == "value":
-            candidate = _constant(candidate)
-        return [self._outcome(candidate, case) for case in self.cases]
+        exercise = self.exercise
+        parts = tuple(exercise.parts)
+        return [outcome(exercise.look, exercise.of, parts, candidate, c.args) for c in self.cases]
 
     @cached_property
     def wanted(self) -> list[Outcome]:
         """What the right answer does."""
         assert self.exercise.reference is not None, "an exercise without an answer"
-        return [self._outcome(self.exercise.reference, case) for case in self.cases]
-
-    # one answer, one case -----------------------------------------------------
-
-    def _outcome(self, candidate: Callable, case: Case) -> Outcome:
-        given = fresh(case.args)
-        try:
-            raw = (self.exercise.look or self._look)(candidate, *given)
-        except (Exception, SystemExit) as error:
-            names = tuple(c.__name__ for c in type(error).__mro__ if c is not object)
-            return Outcome(raised=names, message=_what_happened(error))
-        changed = [
-            i
-            for i, (was, now) in enumerate(zip(case.args, given, strict=True))
-            if not identical(plain(was), plain(now))
-        ]
-        return Outcome({p: plain(v) for p, v in raw.items()}, changed=tuple(changed))
-
-    def _look(self, candidate: Callable, *case: Any) -> dict[str, Any]:
-        """The default way to observe: call it, and name what it returns."""
-        out = candidate(*case)
-        names = list(self.exercise.parts)
-        if len(names) == 1:
-            return {names[0]: out}
-        if self.exercise.of == "value":
-            said = f"should be a dict of {', '.join(names)}"
-            if type(out) is not dict:
-                raise WrongForm(f"{said}; it is {describe(plain(out))}")
-            if missing := [f"`{name}`" for name in names if name not in out]:
-                raise WrongForm(f"{said}; missing: {', '.join(missing)}")
-            if unknown := [f"{key!r:.40}" for key in out if key not in names]:
-                raise WrongForm(f"{said}; nothing was asked about {', '.join(unknown)}")
-            return out
-        if type(out) not in (tuple, list) or len(out) != len(names):
-            said = f"should return {len(names)} values, {', '.join(names)}"
-            raise WrongForm(f"{said}; it returned {describe(plain(out))}")
-        return dict(zip(names, out, strict=True))
-
-    def _wrong_form(self, candidate: Any) -> str:
-        kind = self.exercise.of
-        name = self.exercise.name
-        if kind == "class" and not isinstance(candidate, type):
-            return f"`{name}` should be a class; it is {describe(plain(candidate))}."
-        if kind == "function" and not callable(candidate):
-            return f"`{name}` should be a function; it is {describe(plain(candidate))}."
-        return ""
+        reference = self.exercise.reference
+        return self.outcomes(reference() if self.exercise.of == "value" else reference)
 
     # judging ------------------------------------------------------------------
 
@@ -262,14 +211,6 @@ class Trial:
         return ", ".join(shown)
 
 
-class WrongForm(Exception):
-    """An answer that doesn't return what it was asked for."""
-
-
-def _constant(value: Any) -> Callable:
-    return lambda: value
-
-
 def _dtype(value: Any) -> Any:
     if isinstance(value, Tensor):  # to hang on a graph is a matter of type, as float32 is
         return value.array.dtype, value.requires_grad
@@ -293,21 +234,3 @@ def _short(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return np.array2string(value, separator=", ").replace("\n", "")
     return reprlib.repr(value)
-
-
-def _what_happened(error: BaseException) -> str:
-    """``raised ZeroDivisionError: division by zero (your line 4: return x / n)``."""
-    if isinstance(error, WrongForm):
-        return str(error)
-    if isinstance(error, NotImplementedError) and not str(error):
-        return "raised NotImplementedError: there is no answer here yet"
-    text = f"raised {type(error).__name__}: {error}".strip(": ")
-    frames = [
-        f
-        for f in traceback.extract_tb(error.__traceback__)
-        if not f.filename.startswith(PACKAGE) and "site-packages" not in f.filename
-    ]
-    if not frames:
-        return text
-    line = f": {frames[-1].line}" if frames[-1].line else ""
-    return f"{text} (your line {frames[-1].lineno}{line})"
