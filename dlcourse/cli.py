@@ -171,18 +171,60 @@ def grade(
     from dlcourse.grading.backends import choose
     from dlcourse.grading.grade import grade, summary
 
-    with choose(workers, dask) as backend:
-        result = grade(
-            slug,
-            root,
-            student,
-            console,
-            isolation=isolation,
-            resume=resume,
-            backend=backend,
-        )
+    result = grade(
+        slug,
+        root,
+        student,
+        console,
+        isolation=isolation,
+        resume=resume,
+        backend=choose(workers, dask),
+    )
     console.print(summary(result))
     if not result.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def regrade(
+    slug: Slug,
+    student: Annotated[str | None, typer.Option(help="one student; all if none is named")] = None,
+    workers: Workers = None,
+    dask: Dask = None,
+    isolation: Isolation = "auto",
+    yes: Annotated[bool, typer.Option("--yes", help="write without asking")] = False,
+    steady: Annotated[
+        bool, typer.Option("--determinism", help="only try the checks on two other secrets")
+    ] = False,
+    db: Database = None,
+    root: Root = Path("."),
+) -> None:
+    """Grade anew: shows what would change in the scores, and writes it after a yes."""
+    from dlcourse.grading import regrade as again
+    from dlcourse.grading.backends import choose
+
+    backend = choose(workers, dask)
+    if steady:
+        unsteady = again.determinism(
+            slug, root, student, console, isolation=isolation, backend=backend
+        )
+        for each in unsteady:
+            typer.echo(f"{each.student}: {each.exercise}/{each.part} depends on the secret")
+        console.print(f"{len(unsteady)} parts whose verdict changed between two secrets.")
+        raise typer.Exit(bool(unsteady))
+
+    def agreed(difference: again.Difference) -> bool:
+        console.print(again.table(difference))
+        if not difference.changes:
+            console.print("No score changes: nothing to write.")
+            return False
+        return yes or typer.confirm("Write these?")
+
+    difference = again.regrade(
+        slug, root, student, console, isolation=isolation, backend=backend, agreed=agreed
+    )
+    console.print("Written." if difference.written else "Nothing was written.")
+    if difference.failed:
         raise typer.Exit(1)
 
 

@@ -84,8 +84,14 @@ class InProcess:
         self.waiting.clear()
 
 
-def choose(workers: int | None = None, dask: str | None = None) -> "Local":
+def choose(workers: int | None = None, dask: str | None = None) -> Backend:
     """The backend that a command line asks for; as many workers as there are processors."""
+    if dask is not None:
+        if workers is not None:
+            raise CourseError("Say -j or --dask, not both: a cluster has workers of its own.")
+        from dlcourse.grading.cluster import Cluster
+
+        return Cluster(dask)
     if workers is None:
         workers = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return Local(workers)
@@ -161,12 +167,6 @@ class Local:
 
     def running(self) -> list[str]:
         return [worker.job.student for worker in self.workers if worker.job]
-
-    def __enter__(self) -> "Local":
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.close()
 
     def close(self) -> None:
         for worker in list(self.workers):

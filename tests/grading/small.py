@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import time
+from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -178,4 +179,14 @@ def by_name(job):
     if job.student.startswith("says-who"):
         time.sleep(0.5)
         done.stopped = str(os.getpid())
+    return done
+
+
+def where(job):
+    """An execution that says where it was done, and what it sees of the class."""
+    done = stand_in(job)
+    time.sleep(0.2)
+    here = Path.cwd()
+    seen = [p.name for p in here.rglob("*") if p.name in ("gradebook.db", "submitted")]
+    done.stopped = f"{os.getpid()}, {here.name}, {' '.join(seen) or 'nothing'}"
     return done

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def job(student="ada", **limits):
 @pytest.fixture(scope="module")
 def two():
     """Two workers for all the tests here: each takes a second to start."""
-    with Local(2, small.by_name) as backend:
+    with closing(Local(2, small.by_name)) as backend:
         yield backend
 
 
@@ -65,7 +66,7 @@ def test_what_is_no_submissions_fault_ends_the_run(two):
 
 def test_a_worker_that_never_answers_is_given_up(monkeypatch):
     monkeypatch.setattr(Job, "patience", 0.3)
-    with Local(1, small.by_name) as backend:
+    with closing(Local(1, small.by_name)) as backend:
         backend.submit(job("sleeps"))
         backend.workers[0].since = time.monotonic() + 4  # it takes its time to start
         (back,) = [*backend.wait(), *backend.wait()]
@@ -110,6 +111,8 @@ def test_as_many_workers_as_processors_and_at_least_one():
     assert choose(3).slots == 3 and choose().slots == len(os.sched_getaffinity(0))
     with pytest.raises(CourseError, match="at least one worker, not 0"):
         choose(0)
+    with pytest.raises(CourseError, match="not both"):
+        choose(2, "tcp://localhost:1")
 
 
 def test_no_more_is_in_memory_than_twice_the_workers(two):
