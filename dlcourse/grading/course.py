@@ -100,6 +100,9 @@ def settings(home: str | Path) -> Any:
         if url.startswith(scheme):
             url = "postgresql+psycopg://" + url.removeprefix(scheme)
     config.CourseDirectory.db_url = url
+    if not url.startswith("sqlite") and "course_id" not in config.CourseDirectory:
+        # a server insists on the course that a sheet belongs to, and nbgrader makes none without id
+        config.CourseDirectory.course_id = "default_course"
     return config
 
 

@@ -1,5 +1,6 @@
 """Opening a gradebook: what to say where it can't be opened, and doing it a thousand times."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,14 +51,16 @@ def shown(url: str) -> str:
 
 @contextmanager
 def one_engine() -> Iterator[None]:
-    """Within the block all gradebooks of one URL share an engine. Not for several threads.
+    """Within the block all gradebooks of one URL that this thread opens share an engine.
 
     nbgrader opens the gradebook ten times a submission with an engine of its own each, and each
     compiles the same statements again: two thirds of what saving a grade costs.
     """
-    make, engines = api.create_engine, dict[str, Any]()
+    make, engines, ours = api.create_engine, dict[str, Any](), threading.get_ident()
 
     def once(url: str, **options: Any) -> Any:
+        if threading.get_ident() != ours:  # nbgrader closes engines, which would close ours
+            return make(url, **options)
         if url not in engines:
             if url.startswith("sqlite"):
                 options["connect_args"] = {"timeout": BUSY_SECONDS}

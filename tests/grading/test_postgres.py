@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -63,8 +64,8 @@ def server():
         return f"postgresql://grader:unused@/{name}?host={folder}"
 
     yield new
-    process.terminate()
-    process.communicate()
+    process.send_signal(signal.SIGINT)  # at once; else it waits for those who are connected
+    process.communicate(timeout=30)
     shutil.rmtree(folder)
 
 
