@@ -6,7 +6,6 @@ anything on stderr costs all marks. Here a cell keeps its one verdict or gets an
 What this can't see is a verdict forged with care in the same process.
 """
 
-import ast
 import math
 
 from nbformat import NotebookNode
@@ -14,6 +13,7 @@ from nbformat.v4 import new_output
 
 from dlcourse.checks.core.cell import VERDICT_TYPE as VERDICT
 from dlcourse.grading.errors import needs
+from dlcourse.grading.judging import checked
 
 with needs("grading"):
     from nbgrader.preprocessors import NbGraderPreprocessor
@@ -43,18 +43,6 @@ class Strict(NbGraderPreprocessor):
                 new_output("error", ename="NoVerdict", evalue=say, traceback=[f"NoVerdict: {say}"])
             ]
         return cell, resources
-
-
-def checked(source: str) -> str | None:
-    """The name in ``check("name", ...)`` if that is all the cell does, comments aside."""
-    try:
-        (statement,) = ast.parse(source).body
-    except (SyntaxError, ValueError):  # also: no statement, or more than one
-        return None
-    match statement:
-        case ast.Expr(ast.Call(ast.Name("check"), [ast.Constant(str(name)), *_])):
-            return name
-    return None
 
 
 def sound(data: dict, name: str, points: float) -> bool:

@@ -203,6 +203,37 @@ def slips(course, tmp_path_factory):
     return Slips(home, result, full, first)
 
 
+# Sandboxes ---------------------------------------------------------------------
+
+
+def _sandbox(slugs):
+    """One for all these units: without what any of them forbids."""
+    from dlcourse.grading.runner import Sheet
+    from dlcourse.grading.sandbox import Sandbox
+
+    from .enclosed import LIMITS
+
+    exercises = [e for slug in slugs for e in registry.unit(slug).exercises.values()]
+    forbids = {name for exercise in exercises for name in exercise.forbids}
+    extras = {"data", *(name for slug in slugs for name in registry.unit(slug).imports)} - {"nn"}
+    imports = {name for slug in slugs for name in Sheet.of(slug, REPOSITORY).imports}
+    return Sandbox(forbids, extras, imports, LIMITS)
+
+
+@pytest.fixture(scope="session")
+def box():
+    """A sandbox for sheets of NumPy."""
+    slugs = [slug for slug in registry.units() if "torch" not in registry.unit(slug).imports]
+    with _sandbox(slugs) as box:
+        yield box
+
+
+@pytest.fixture(scope="session")
+def torch_box():
+    with _sandbox(["pytorch", "gpu-training"]) as box:
+        yield box
+
+
 # A cluster ------------------------------------------------------------------
 
 

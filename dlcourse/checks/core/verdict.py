@@ -32,6 +32,8 @@ class Verdict:
     failures: list[Failure] = field(default_factory=list)
     known: list[Mistake] = field(default_factory=list)
     cases: int = 1
+    isolation: str = "same-process"  # what stood between the judge and the learner's code
+    seed: str = ""  # fingerprint of the secret; of the one in this environment, unless said
 
     @property
     def earned(self) -> int:
@@ -99,8 +101,8 @@ class Verdict:
             "parts": self.parts,
             "mistakes": self.mistakes,
             "hints": self.hints,
-            "seed": secret.fingerprint(),
-            "isolation": "same-process",
+            "seed": self.seed or secret.fingerprint(),
+            "isolation": self.isolation,
         }
 
 
