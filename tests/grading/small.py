@@ -171,6 +171,9 @@ def by_name(job):
         raise ZeroDivisionError("ours")
     if job.student == "dies":
         os.kill(os.getpid(), signal.SIGKILL)
+    if job.student.startswith("once:") and not (seen := Path(job.student[5:])).exists():
+        seen.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
     if job.student == "no-sandbox":
         raise CourseError("There is no sandbox here.")
     if job.student == "sleeps":

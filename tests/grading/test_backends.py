@@ -58,6 +58,11 @@ def test_a_worker_that_crashes_costs_its_own_submission_only(two):
     assert found["dies"].why == "the process that graded it died twice (SIGKILL)."
 
 
+def test_who_was_another_ones_victim_is_tried_again(two, tmp_path):
+    name = f"once:{tmp_path / 'seen'}"
+    assert results(two, [name])[name].execution
+
+
 def test_what_is_no_submissions_fault_ends_the_run(two):
     with pytest.raises(CourseError, match="no sandbox"):
         results(two, ["no-sandbox"])

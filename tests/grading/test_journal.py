@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import small
 
+from dlcourse.grading import pipeline
 from dlcourse.grading.backends import InProcess
 from dlcourse.grading.grade import Interrupted, grade
 from dlcourse.grading.journal import FAILED, GRADED, Entry, Journal, Source, of_submission
@@ -140,16 +141,19 @@ def test_ctrl_c_leaves_a_state_that_can_be_resumed_and_says_so(nursery, ungraded
     assert len(small.contents(home)[0]) == done
 
 
-def test_ctrl_c_waits_for_what_is_being_written(ungraded, tmp_path):
+def test_ctrl_c_waits_for_what_is_being_written(ungraded, tmp_path, monkeypatch):
     home = small.duplicate(ungraded, tmp_path / "class")
+    swap = pipeline.swap
 
-    def interrupts(job):
-        if job.student == "s02":
+    def interrupted(made, copy):
+        if copy.parent.name == "s02":
             os.kill(os.getpid(), signal.SIGINT)
-        return small.stand_in(job)
+        swap(made, copy)
 
-    with pytest.raises(Interrupted, match="2 of 30"):
-        grade("small", home, backend=InProcess(interrupts))
+    monkeypatch.setattr(pipeline, "swap", interrupted)
+    with pytest.raises(Interrupted, match="3 of 30"):
+        grade("small", home, backend=InProcess(small.stand_in))
+    assert [*Journal("small", home).last()] == ["s00", "s01", "s02"] == [*small.contents(home)[0]]
 
 
 # What counts as done --------------------------------------------------------------------------

@@ -82,3 +82,15 @@ def test_verdicts_that_depend_on_the_secret_are_found_and_nothing_is_written(hom
     assert found == [Unsteady("s01", "add", "value", (True, False))]
     assert determinism("small", home, backend=InProcess(small.stand_in)) == []
     assert small.contents(home) == before
+
+
+def test_stock_kernels_are_given_the_other_secrets_too(home):
+    seeds = []
+
+    def noting(job):
+        seeds.append(job.seed)
+        return small.stand_in(job)
+
+    pair = (bytes(range(32)), bytes(32))
+    determinism("small", home, "s00", isolation="none", backend=InProcess(noting), seeds=pair)
+    assert seeds == [*pair]
