@@ -30,10 +30,36 @@ app = typer.Typer(
 )
 console = Console()
 
+
+def _chosen(url: str | None) -> None:
+    """All that a command does is about this gradebook."""
+    if url:
+        from dlcourse.grading.course import CHOSEN
+
+        CHOSEN.set(url)
+
+
 Slug = Annotated[str, typer.Argument(help="the unit, e.g. neurons")]
 SomeSlug = Annotated[str | None, typer.Argument(help="a unit; all of them if none is named")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 Out = Annotated[Path | None, typer.Option(help="where to write it")]
+Workers = Annotated[
+    int | None,
+    typer.Option("-j", "--workers", min=1, help="processes", show_default="the processors here"),
+]
+Dask = Annotated[str | None, typer.Option(help="the address of a Dask scheduler, instead of -j")]
+Isolation = Annotated[
+    str, typer.Option(help="auto: the sandbox, or nothing; none: your own rights, for trusted code")
+]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        "--db",
+        callback=_chosen,
+        help="the gradebook's URL, e.g. postgresql://HOST/NAME",
+        show_default="gradebook.db, or as in nbgrader_config.py",
+    ),
+]
 Root = Annotated[Path, typer.Option(help="the course's folder", show_default="this one")]
 
 
@@ -120,7 +146,7 @@ def make_sheets(
 
 
 @app.command()
-def release(slug: Slug, root: Root = Path(".")) -> None:
+def release(slug: Slug, db: Database = None, root: Root = Path(".")) -> None:
     """Build a sheet for learners from solutions/, and register it in the gradebook."""
     from dlcourse.grading.release import release
 
@@ -131,24 +157,82 @@ def release(slug: Slug, root: Root = Path(".")) -> None:
 def grade(
     slug: Slug,
     student: Annotated[str | None, typer.Option(help="one student; all if none is named")] = None,
+    workers: Workers = None,
+    dask: Dask = None,
+    isolation: Isolation = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="skip what is done already")] = False,
     max_mb: Annotated[float, typer.Option(min=0, help="the largest file that is accepted")] = 64,
+    db: Database = None,
     root: Root = Path("."),
 ) -> None:
     """Grade the sheets in submitted/. One broken notebook never stops the class.
 
-    Exits with 1 where a submission could not be graded; the others are.
+    Exits with 1 where a submission could not be graded; the others are. Ctrl-C, and any other end,
+    leaves a state from which --resume goes on.
     """
+    from dlcourse.grading.backends import choose
     from dlcourse.grading.grade import grade, summary
 
-    limit = round(max_mb * 2**20)
-    result = grade(slug, root, student=student, console=console, max_bytes=limit)
+    result = grade(
+        slug,
+        root,
+        student,
+        console,
+        isolation=isolation,
+        resume=resume,
+        backend=choose(workers, dask),
+        max_bytes=round(max_mb * 2**20),
+    )
     console.print(summary(result))
     if not result.ok:
         raise typer.Exit(1)
 
 
 @app.command()
-def feedback(slug: Slug, root: Root = Path(".")) -> None:
+def regrade(
+    slug: Slug,
+    student: Annotated[str | None, typer.Option(help="one student; all if none is named")] = None,
+    workers: Workers = None,
+    dask: Dask = None,
+    isolation: Isolation = "auto",
+    yes: Annotated[bool, typer.Option("--yes", help="write without asking")] = False,
+    steady: Annotated[
+        bool, typer.Option("--determinism", help="only try the checks on two other secrets")
+    ] = False,
+    db: Database = None,
+    root: Root = Path("."),
+) -> None:
+    """Grade anew: shows what would change in the scores, and writes it after a yes."""
+    from dlcourse.grading import regrade as again
+    from dlcourse.grading.backends import choose
+
+    backend = choose(workers, dask)
+    if steady:
+        unsteady = again.determinism(
+            slug, root, student, console, isolation=isolation, backend=backend
+        )
+        for each in unsteady:
+            typer.echo(f"{each.student}: {each.exercise}/{each.part} depends on the secret")
+        console.print(f"{len(unsteady)} parts whose verdict changed between two secrets.")
+        raise typer.Exit(bool(unsteady))
+
+    def agreed(difference: again.Difference) -> bool:
+        console.print(again.table(difference))
+        if not difference.changes:
+            console.print("No score changes: nothing to write.")
+            return False
+        return yes or typer.confirm("Write these?")
+
+    difference = again.regrade(
+        slug, root, student, console, isolation=isolation, backend=backend, agreed=agreed
+    )
+    console.print("Written." if difference.written else "Nothing was written.")
+    if difference.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def feedback(slug: Slug, db: Database = None, root: Root = Path(".")) -> None:
     """Write a page of feedback for each graded sheet."""
     from dlcourse.grading.feedback import feedback
 
@@ -161,6 +245,7 @@ def report(
     slug: Slug,
     html: Annotated[bool, typer.Option("--html", help="as a page, the only form so far")] = True,
     out: Out = None,
+    db: Database = None,
     root: Root = Path("."),
 ) -> None:
     """Write the report on the class: distribution, exercises, the mistakes made, students."""
@@ -180,6 +265,7 @@ def export(
         Path | None, typer.Option(help="Moodle's grading worksheet, to be filled in")
     ] = None,
     out: Out = None,
+    db: Database = None,
     root: Root = Path("."),
 ) -> None:
     """Write the scores: automatic, written, still to be graded; or the total for an LMS.

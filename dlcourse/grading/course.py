@@ -12,6 +12,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from dlcourse.grading.errors import CourseError, needs
 
 SEED_FILE = ".dlcourse-seed"
 CELL_SECONDS = 60  # a cell that takes longer is interrupted and counts as failed
+CHOSEN: ContextVar[str | None] = ContextVar("the database given with --db", default=None)
+POSTGRES = ("postgres://", "postgresql://")  # what people write; the driver is ours to name
 
 
 def configure(c: Any, root: str | Path = ".") -> Any:
@@ -30,7 +33,7 @@ def configure(c: Any, root: str | Path = ".") -> Any:
     os.environ.update(environment(home))
 
     c.CourseDirectory.root = str(home)
-    c.CourseDirectory.db_url = database(home)
+    c.CourseDirectory.db_url = f"sqlite:///{home / 'gradebook.db'}"
     # Generated notebooks only: nbgrader copies every other file beside a source to the learners.
     c.CourseDirectory.source_directory = "build/source"
     c.CourseDirectory.release_directory = "exercises"
@@ -69,7 +72,38 @@ def configure(c: Any, root: str | Path = ".") -> Any:
 
 
 def database(home: str | Path) -> str:
-    return f"sqlite:///{Path(home).resolve() / 'gradebook.db'}"
+    """The URL of the gradebook of the class in ``home``.
+
+    The first that says so counts: ``--db``, the folder's own ``nbgrader_config.py`` (which keeps a
+    password out of the list of processes), and else a file of SQLite beside the class.
+    """
+    home = Path(home).resolve()
+    if not CHOSEN.get() and not (home / "nbgrader_config.py").exists():
+        return f"sqlite:///{home / 'gradebook.db'}"
+    with session(home) as config:
+        return config.CourseDirectory.db_url
+
+
+def settings(home: str | Path) -> Any:
+    """nbgrader's configuration for this class: ours, and over it the folder's own file."""
+    with needs("grading"):
+        from traitlets.config import Config, PyFileConfigLoader
+    config = configure(Config(), home)
+    path = Path(home, "nbgrader_config.py").resolve()
+    if path.exists():
+        try:
+            config.merge(PyFileConfigLoader(path.name, path=str(path.parent)).load_config())
+        except Exception as error:  # whatever somebody wrote there
+            raise CourseError(f"{path} can't be read: {type(error).__name__}: {error}") from error
+    url = CHOSEN.get() or config.CourseDirectory.db_url
+    for scheme in POSTGRES:
+        if url.startswith(scheme):
+            url = "postgresql+psycopg://" + url.removeprefix(scheme)
+    config.CourseDirectory.db_url = url
+    if not url.startswith("sqlite") and "course_id" not in config.CourseDirectory:
+        # a server insists on the course that a sheet belongs to, and nbgrader makes none without id
+        config.CourseDirectory.course_id = "default_course"
+    return config
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -93,15 +127,13 @@ def session(home: str | Path) -> Iterator[Any]:
     Undoing it matters: nbgrader leaves NBGRADER_EXECUTION set after a failure, and every
     ``check`` in this process would then take itself for the grader's.
     """
-    with needs("grading"):
-        from traitlets.config import Config
     before = dict(os.environ)
     os.environ.pop("DLCOURSE_SEED_FILE", None)  # another class's secret is none of ours
     try:
         with warnings.catch_warnings():
             # SQLAlchemy 2's, about how nbgrader adds a submission: it does no harm
             warnings.filterwarnings("ignore", "Object of type <Submitted")
-            yield configure(Config(), home)
+            yield settings(home)
     finally:
         os.environ.clear()
         os.environ.update(before)

@@ -1,47 +1,31 @@
-"""Grades a class, one submission after the other, with stock kernels through nbgrader.
+"""Grades a class: one writer to the gradebook, and as many workers as one has.
 
 One broken submission never stops the others: it is reported in plain words, its earlier grade and
-files stay, and the result says that not everybody was graded.
+files stay, and the result says that not everybody was graded. A run that is stopped or killed goes
+on with ``resume``, and ends as if nothing had happened.
 """
 
-import os
-import shutil
-import stat
-from dataclasses import dataclass, field
+import contextlib
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from dlcourse.grading.course import database, did_you_mean, session, writable
-from dlcourse.grading.errors import CourseError, needs
-from dlcourse.grading.identify import SheetCell
-from dlcourse.grading.intake import take
-from dlcourse.grading.log import captured, reason
-from dlcourse.grading.restore import sheet_cells
-from dlcourse.grading.scores import Row, is_released, read, verdict_errors
-
-with needs("grading"):
-    import nbformat
-    from nbgrader.converters import Autograde
-    from nbgrader.coursedir import CourseDirectory
-
-STAGE = "build/intake"  # what nbgrader reads in place of submitted/, while it grades
+from dlcourse.grading import jobs
+from dlcourse.grading.backends import Backend, InProcess
+from dlcourse.grading.course import database, writable
+from dlcourse.grading.drive import drive, stoppable, watched
+from dlcourse.grading.errors import CourseError
+from dlcourse.grading.gradebooks import one_engine
+from dlcourse.grading.lock import locked
+from dlcourse.grading.pipeline import Pipeline, recover
+from dlcourse.grading.scores import graded_notebook, is_released, read
+from dlcourse.grading.submissions import chosen
+from dlcourse.grading.writer import Result, Run
 
 
-@dataclass
-class Result:
-    """The class after a run: a row for each student, and why some weren't graded."""
-
-    slug: str
-    rows: list[Row] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
-    notes: dict[str, list[str]] = field(default_factory=dict)  # what was repaired, by student
-
-    @property
-    def ok(self) -> bool:
-        return not self.failed
+class Interrupted(CourseError):
+    """Somebody stopped the run. What it had finished is in the gradebook."""
 
 
 def grade(
@@ -49,145 +33,67 @@ def grade(
     home: str | Path = ".",
     student: str | None = None,
     console: Console | None = None,
+    *,
+    isolation: str = "auto",
+    resume: bool = False,
+    backend: Backend | None = None,
     max_bytes: int | None = None,
 ) -> Result:
     """Grade ``<home>/submitted/*/<slug>``, or one student's; progress goes to ``console``.
 
     ``max_bytes`` is the largest file that is accepted (``intake.MAX_BYTES`` where None).
+    ``backend`` executes the notebooks: in this process where there is none. With ``resume`` those
+    are skipped whose grade is in journal and gradebook already, and was made from the same bytes.
     """
-    home = Path(home).resolve()
-    is_released(slug, home)
-    students = submitted(slug, home)
-    if student is not None:
-        if student not in students:
-            raise CourseError(
-                f"'{student}' has submitted nothing for '{slug}' in {home / 'submitted'}."
-                + did_you_mean(student, students)
-            )
-        students = [student]
-    writable(home / "autograded")
-    result = Result(slug)
-    sheet = sheet_cells(database(home), slug, slug)
-    columns = (
-        TextColumn("Grading"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[who]}"),
-    )
-    quiet = console or Console(quiet=True)
-    with Progress(*columns, console=quiet, disable=console is None) as progress:
-        task = progress.add_task("grade", total=len(students), who="")
-        for name in students:
-            progress.update(task, who=name)
-            if why := grade_one(slug, home, name, sheet, max_bytes):
-                result.failed[name] = why
-                quiet.print(f"[red]{name}[/red]: {why}", highlight=False)
-            if notes := read_notes(slug, home, name):
-                result.notes[name] = notes
-                quiet.print(*(f"{name}: {n}" for n in notes), sep="\n", markup=False, style="dim")
-            progress.advance(task)
-        progress.update(task, who="")
-    result.rows = read(slug, home)
-    return result
-
-
-def submitted(slug: str, home: Path) -> list[str]:
-    """The students with a folder ``submitted/<student>/<slug>``; CourseError if there are none."""
-    students = sorted(p.parent.name for p in (home / "submitted").glob(f"*/{slug}") if p.is_dir())
-    if not students:
-        raise CourseError(
-            f"Nobody has submitted '{slug}'. Put the notebooks where they belong: "
-            f"{home / 'submitted' / 'STUDENT' / slug / f'{slug}.ipynb'}"
+    with one_engine():
+        return _grade(
+            slug, Path(home).resolve(), student, console, isolation, resume, backend, max_bytes
         )
-    return students
 
 
-def grade_one(
-    slug: str, home: Path, student: str, sheet: list[SheetCell], max_bytes: int | None = None
-) -> str | None:
-    """Grade one submission: None, or in plain words why it has no (new) grade."""
-    place = home / "autograded" / student
-    place.mkdir(parents=True, exist_ok=True)
-    folder = home / "submitted" / student / slug
-    taken = take(folder, slug, sheet, max_bytes)
-    why = taken.reason
-    if why is None:
-        stage(folder, home / STAGE / student / slug, slug, taken.notebook)
-        try:
-            why = _autograde(slug, home, student)
-        finally:
-            shutil.rmtree(home / STAGE / student, ignore_errors=True)
-    why = why or verdict_errors(slug, home, student)
-    _keep(failure_note(slug, home, student), [why] if why else [])  # for the report
-    _keep(notes_file(slug, home, student), taken.notes)
-    return why
+def _grade(
+    slug: str,
+    home: Path,
+    student: str | None,
+    console: Console | None,
+    isolation: str,
+    resume: bool,
+    backend: Backend | None,
+    max_bytes: int | None,
+) -> Result:
+    jobs.known_level(isolation)
+    is_released(slug, home)
+    students = chosen(slug, home, student)
+    writable(home / "autograded")
+    backend = backend or InProcess()
 
+    def say(name: str, what: str, style: str) -> None:
+        if console:
+            console.print(name, style=style, end="", markup=False, highlight=False)
+            console.print(f": {what}", markup=False, highlight=False)
 
-def stage(folder: Path, to: Path, slug: str, notebook: nbformat.NotebookNode) -> None:
-    """What nbgrader grades: the notebook as it was taken in, and the ordinary files beside it.
-
-    The file that was handed in stays as it is, and no link is followed.
-    """
-    shutil.rmtree(to, ignore_errors=True)
-    to.mkdir(parents=True)
-    for where, _, files in os.walk(folder):
-        for item in (Path(where, name) for name in files if not name.endswith(".ipynb")):
-            if stat.S_ISREG(item.lstat().st_mode):
-                copy = to / item.relative_to(folder)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(item, copy)
-    nbformat.write(notebook, to / f"{slug}.ipynb")
-
-
-def _keep(path: Path, lines: list[str]) -> None:
-    if lines:
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    else:
-        path.unlink(missing_ok=True)
-
-
-def failure_note(slug: str, home: Path, student: str) -> Path:
-    """Where the reason is kept why a submission could not be graded."""
-    return home / "autograded" / student / f"{slug}.failed.txt"
-
-
-def notes_file(slug: str, home: Path, student: str) -> Path:
-    """Where it is kept what was repaired before a submission was graded."""
-    return home / "autograded" / student / f"{slug}.notes.txt"
-
-
-def read_notes(slug: str, home: Path, student: str) -> list[str]:
-    """What was repaired in this student's submission, a sentence each."""
-    path = notes_file(slug, home, student)
-    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-
-
-def _autograde(slug: str, home: Path, student: str) -> str | None:
-    """nbgrader's Autograde for one submission. It removes the graded copy before it starts and
-    after it fails, so the earlier copy waits beside it until there is a new one."""
-    copy = home / "autograded" / student / slug
-    kept = copy.with_name(f".{slug}.before")
-    if kept.exists() and not copy.exists():  # an earlier run was killed
-        kept.rename(copy)
-    shutil.rmtree(kept, ignore_errors=True)
-    if copy.exists():
-        copy.rename(kept)
-    done = False
-    with session(home) as config, captured() as log:
-        config.CourseDirectory.submitted_directory = STAGE
-        directory = CourseDirectory(config=config, assignment_id=slug, student_id=student)
-        try:
-            Autograde(coursedir=directory, config=config).start()
-            done = True
-        except Exception:  # nbgrader logged what happened; this one only says "see above"
-            return reason(log)
-        finally:
-            if kept.exists():
-                shutil.rmtree(kept if done else copy, ignore_errors=True)
-            if kept.exists():
-                kept.rename(copy)
-    return None
+    with locked(home, url := database(home)), contextlib.closing(backend):
+        run = Run(slug, home, url, isolation, say, max_bytes)
+        for name in students:
+            recover(graded_notebook(slug, home, name).parent)
+        if resume:
+            students = [name for name in students if not run.is_done(name)]
+            run.result.skipped = sorted(set(chosen(slug, home, student)) - set(students))
+        with (
+            Pipeline.opened(slug, home) as run.pipeline,
+            watched(len(students), console) as watch,
+            stoppable(),
+        ):
+            try:
+                drive(students, run.prepare, backend, run.finished, watch)
+            except KeyboardInterrupt:
+                done = len(run.result.skipped) + run.count
+                raise Interrupted(
+                    f"Stopped. {done} of {done + len(students) - run.count} are done, and their "
+                    f"grades are in the gradebook. Go on with: dlcourse grade {slug} --resume"
+                ) from None
+    run.result.rows = read(slug, home)
+    return run.result
 
 
 def summary(result: Result) -> Table:
@@ -204,6 +110,8 @@ def summary(result: Result) -> Table:
             f"{row.written:g} of {row.written_max:g}",
             pending,
         )
+    for student, why in result.stopped.items():
+        table.add_row(f"[yellow]{student}[/yellow]", f"[yellow]not all was run: {why}[/yellow]")
     for student, why in result.failed.items():
         table.add_row(f"[red]{student}[/red]", f"[red]not graded: {why}[/red]")
     return table

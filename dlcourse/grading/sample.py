@@ -24,10 +24,12 @@ from dlcourse.grading.course import SEED_FILE, find_sheet, overwrite, writable
 from dlcourse.grading.errors import CourseError, needs
 from dlcourse.grading.export import export
 from dlcourse.grading.feedback import feedback
-from dlcourse.grading.grade import Result, grade
+from dlcourse.grading.grade import grade
+from dlcourse.grading.jobs import NONE
 from dlcourse.grading.release import release
 from dlcourse.grading.report import report
 from dlcourse.grading.scores import read, verdicts
+from dlcourse.grading.writer import Result
 
 with needs("grading"):
     import nbformat
@@ -67,11 +69,18 @@ class Sample:
 
 
 def sample(
-    slug: str, n: int = 20, root: str | Path = ".", console: Console | None = None
+    slug: str,
+    n: int = 20,
+    root: str | Path = ".",
+    console: Console | None = None,
+    isolation: str = NONE,
 ) -> Sample:
-    """Make the class, grade it end to end, and compare each grade with the one it must get."""
+    """Make the class, grade it end to end, and compare each grade with the one it must get.
+
+    Its code is the course's own, so that it needs no sandbox.
+    """
     home = sample_class(slug, n, root)
-    result = grade(slug, home, console=console)
+    result = grade(slug, home, console=console, isolation=isolation)
     page = report(slug, home)
     export(slug, home)
     feedback(slug, home)

@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from dlcourse.grading.course import database, did_you_mean
-from dlcourse.grading.errors import CourseError, needs
+from dlcourse.grading.errors import CourseError
+from dlcourse.grading.gradebooks import exists, opened
 from dlcourse.grading.strict import VERDICT
-
-with needs("grading"):
-    from nbgrader.api import Gradebook
 
 
 @dataclass
@@ -55,8 +53,8 @@ class Row:
 def is_released(slug: str, home: Path) -> None:
     """CourseError unless the class in ``home`` has this sheet in its gradebook."""
     known: list[str] = []
-    if (home / "gradebook.db").exists():
-        with Gradebook(database(home)) as gradebook:
+    if exists(url := database(home)):
+        with opened(url) as gradebook:
             known = [assignment.name for assignment in gradebook.assignments]
     if slug not in known:
         sheets = sorted({*known, *(p.stem for p in home.glob("solutions/*.py"))})
@@ -72,7 +70,7 @@ def read(slug: str, home: str | Path = ".") -> list[Row]:
     home = Path(home).resolve()
     is_released(slug, home)
     rows = []
-    with Gradebook(database(home)) as gradebook:
+    with opened(database(home)) as gradebook:
         for submission in gradebook.assignment_submissions(slug):
             if not graded_notebook(slug, home, submission.student.id).exists():
                 continue  # registered, but its first grading failed

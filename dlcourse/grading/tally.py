@@ -5,8 +5,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from dlcourse.grading.grade import failure_note, submitted
 from dlcourse.grading.scores import Row, read, verdicts
+from dlcourse.grading.submissions import failure_note, submitted
 
 
 def tally(slug: str, home: Path) -> dict[str, Any]:

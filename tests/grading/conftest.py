@@ -2,7 +2,11 @@
 
 import copy
 import functools
+import json
 import shutil
+import subprocess
+import sys
+import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +29,7 @@ from dlcourse.checks.core.exercise import Exercise, Question, Unit
 nbgrader.api.get_alembic_version = functools.cache(nbgrader.api.get_alembic_version)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path.append(str(Path(__file__).parent))  # `small` must be found by worker processes too
 FOREIGN = [  # warnings that nbgrader's own calls raise while it works; ours stay errors
     "ignore::DeprecationWarning:nbgrader",
     "ignore::DeprecationWarning:nbconvert",
@@ -214,7 +219,7 @@ def slips(course, tmp_path_factory):
     (home / "submitted" / "wrong-name" / "neurons" / "neurons (1).ipynb").write_text("{}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(settings, "CELL_SECONDS", 3)  # for the endless loop
-        result = grade("neurons", home)
+        result = grade("neurons", home, isolation="none")
     full = sum(exercise.points for exercise in unit.exercises.values())
     return Slips(home, result, full, first)
 
@@ -248,3 +253,50 @@ def box():
 def torch_box():
     with _sandbox(["pytorch", "gpu-training"]) as box:
         yield box
+
+
+# A cluster ------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory):
+    """The address of a scheduler with two workers, each a process with a folder of its own."""
+    distributed = pytest.importorskip("distributed", reason='pip install -e ".[dask]"')
+    folder = tmp_path_factory.mktemp("cluster")
+    path = folder / "scheduler.json"
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "OMP_NUM_THREADS": "1"}
+    env["PYTHONPATH"] = ":".join([*sys.path, str(Path(__file__).parent)])
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": env}
+    options = ["--host", "127.0.0.1", "--no-dashboard"]
+    dask = [sys.executable, "-m"]
+    started = [
+        subprocess.Popen(
+            [*dask, "distributed.cli.dask_scheduler", *options, "--port", "0"]
+            + ["--scheduler-file", str(path)],
+            cwd=folder,
+            **quiet,
+        )
+    ]
+    while not path.exists():
+        time.sleep(0.05)
+        assert started[0].poll() is None
+    for k in range(2):
+        (own := folder / f"worker{k}").mkdir()
+        options = ["--nworkers", "1", "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+        started.append(
+            subprocess.Popen(
+                [*dask, "distributed.cli.dask_worker", *options]
+                + ["--scheduler-file", str(path), "--local-directory", str(own)],
+                cwd=own,
+                **quiet,
+            )
+        )
+
+    address = json.loads(path.read_text())["address"]
+    with distributed.Client(address, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
+    yield address
+    for process in reversed(started):
+        process.terminate()
+    for process in started:
+        process.wait(20)

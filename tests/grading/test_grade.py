@@ -1,21 +1,26 @@
 import os
 import shutil
 
+import nbformat
 import pytest
 from nbgrader.api import Gradebook
 from rich.console import Console
 
 from dlcourse.grading.course import database
 from dlcourse.grading.errors import CourseError
-from dlcourse.grading.grade import Result, grade, read_notes, summary
+from dlcourse.grading.grade import grade, summary
+from dlcourse.grading.journal import Journal
+from dlcourse.grading.pipeline import before
 from dlcourse.grading.scores import graded_notebook, read
+from dlcourse.grading.submissions import read_notes
+from dlcourse.grading.writer import Result
 
 from . import slips as broken
 
 MENDED = ("edited-check", "no-metadata", "duplicated", "moved-check")
 RIGHT = ("solution", "warns", "precision", *MENDED)
 FIRST_LOST = ("raises", "loop", "forged", "displayhook")
-EVERYTHING_LOST = ("redefined", "no-display")  # these changes reach all the checks that follow
+EVERYTHING_LOST = ("redefined", "no-display", "dies")  # these reach all the checks that follow
 
 
 @pytest.mark.parametrize("student", RIGHT)
@@ -36,15 +41,14 @@ def test_a_check_that_is_meddled_with_earns_nothing(slips, student):
 
 def test_one_broken_submission_never_stops_the_class(slips):
     graded = {row.student for row in slips.result.rows}
-    assert graded == set(broken.NOTEBOOKS) - {"dies"}
-    assert set(slips.result.failed) == {"dies", "wrong-name", *broken.NO_NOTEBOOKS}
+    assert graded == set(broken.NOTEBOOKS)
+    assert set(slips.result.failed) == {"wrong-name", *broken.NO_NOTEBOOKS}
     assert not slips.result.ok
 
 
 @pytest.mark.parametrize(
     "student, words",
     [
-        ("dies", "its kernel died"),
         ("not-json", "can't be read as JSON"),
         ("utf-16", "no list of cells"),
         ("empty", "is empty"),
@@ -91,39 +95,52 @@ def test_the_environment_is_as_before(slips):
     assert "NBGRADER_EXECUTION" not in os.environ and "DLCOURSE_SEED_FILE" not in os.environ
 
 
-@pytest.mark.parametrize("data", [b"{ broken", "dies"], ids=["not JSON", "kernel dies"])
-def test_a_broken_resubmission_keeps_the_earlier_grade_and_copy(slips, data):
+def test_cells_that_were_never_run_earn_nothing_and_the_reason_is_said(slips):
+    assert "its kernel died" in slips.result.stopped["dies"]
+    notebook = nbformat.read(graded_notebook("neurons", slips.home, "dies"), 4)
+    assert "its kernel died" in notebook.metadata.dlcourse.stopped
+    errors = [o.evalue for cell in notebook.cells for o in cell.get("outputs", [])]
+    assert any("never run, because its kernel died" in said for said in errors)
+
+
+def test_each_grade_says_under_which_isolation_it_was_given(slips):
+    notebook = nbformat.read(graded_notebook("neurons", slips.home, "solution"), 4)
+    checks = [c for c in notebook.cells if c.id.endswith("_check")]
+    assert checks and all(c.metadata.dlcourse.isolation == "same-process" for c in checks)
+    assert Journal("neurons", slips.home).last()["solution"].isolation == "same-process"
+
+
+def test_a_broken_resubmission_keeps_the_earlier_grade_and_copy(slips):
     path = slips.home / "submitted" / "solution" / "neurons" / "neurons.ipynb"
     copy = graded_notebook("neurons", slips.home, "solution")
     submitted, graded = path.read_bytes(), copy.read_bytes()
-    if data == "dies":
-        data = (slips.home / "submitted" / "dies" / "neurons" / "neurons.ipynb").read_bytes()
     try:
-        path.write_bytes(data)
-        result = grade("neurons", slips.home, "solution")
+        path.write_bytes(b"{ broken")
+        result = grade("neurons", slips.home, "solution", isolation="none")
         assert list(result.failed) == ["solution"]
         assert {r.student: r.automatic for r in result.rows}["solution"] == slips.full
         assert copy.read_bytes() == graded
         assert [p.name for p in copy.parents[1].iterdir() if p.is_dir()] == ["neurons"]
     finally:
         path.write_bytes(submitted)
-    assert grade("neurons", slips.home, "solution").ok  # and the note of the failure goes
+    # and the note of the failure goes
+    assert grade("neurons", slips.home, "solution", isolation="none").ok
     assert not (copy.parents[1] / "neurons.failed.txt").exists()
 
 
 def test_a_copy_left_by_a_killed_run_comes_back(slips):
     copy = graded_notebook("neurons", slips.home, "warns").parent
-    kept = copy.with_name(".neurons.before")
+    kept = before(copy)
     copy.rename(kept)
     submission = slips.home / "submitted" / "warns" / "neurons" / "neurons.ipynb"
     text = submission.read_text()
     try:
-        submission.write_bytes((slips.home / "submitted/dies/neurons/neurons.ipynb").read_bytes())
-        assert not grade("neurons", slips.home, "warns").ok
+        submission.write_text("{ broken")
+        assert not grade("neurons", slips.home, "warns", isolation="none").ok
     finally:
         submission.write_text(text)
     assert copy.exists() and not kept.exists()
-    assert grade("neurons", slips.home, "warns").ok
+    assert grade("neurons", slips.home, "warns", isolation="none").ok
 
 
 def test_a_written_answer_marked_by_hand_changes_the_total(slips):
@@ -143,7 +160,7 @@ def test_a_written_answer_marked_by_hand_changes_the_total(slips):
 
 def test_an_unknown_student_is_named_with_the_closest(slips):
     with pytest.raises(CourseError, match="'lop' has submitted nothing.*Did you mean 'loop'"):
-        grade("neurons", slips.home, "lop")
+        grade("neurons", slips.home, "lop", isolation="none")
 
 
 def test_a_class_without_submissions_is_told_where_they_go(slips, tmp_path):
@@ -160,7 +177,7 @@ def test_a_sheet_that_was_never_released_is_told_how(tmp_path):
 def test_progress_is_shown_where_a_console_is_given(slips):
     console = Console(record=True, width=120, file=open(os.devnull, "w"))
     with console.file:
-        grade("neurons", slips.home, "empty", console)
+        grade("neurons", slips.home, "empty", console, isolation="none")
     assert "empty: neurons.ipynb is empty." in console.export_text()
 
 
