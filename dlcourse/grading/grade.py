@@ -11,12 +11,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from dlcourse.grading import jobs
 from dlcourse.grading.backends import Backend, InProcess
 from dlcourse.grading.course import database, writable
 from dlcourse.grading.drive import drive, stoppable, watched
 from dlcourse.grading.errors import CourseError
 from dlcourse.grading.gradebooks import one_engine
+from dlcourse.grading.isolation import known
 from dlcourse.grading.lock import locked
 from dlcourse.grading.pipeline import Pipeline, recover
 from dlcourse.grading.scores import graded_notebook, is_released, read
@@ -61,7 +61,7 @@ def _grade(
     backend: Backend | None,
     max_bytes: int | None,
 ) -> Result:
-    jobs.known_level(isolation)
+    known(isolation)
     is_released(slug, home)
     students = chosen(slug, home, student)
     writable(home / "autograded")

@@ -15,6 +15,8 @@ from pathlib import Path
 from dlcourse.grading.errors import CourseError
 from dlcourse.grading.limits import Group, Limits
 
+NONE = "none"  # stock kernels, unprotected
+LEVELS = ("auto", "bubblewrap", NONE)
 APPARMOR = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
 
 
@@ -76,14 +78,25 @@ def _has_groups() -> bool:
     return True
 
 
+def known(isolation: str) -> str:
+    """The level that is asked for; CourseError with those that exist where it is none."""
+    if isolation not in LEVELS:
+        raise CourseError(f"There is no isolation '{isolation}'. There are: {', '.join(LEVELS)}.")
+    return isolation
+
+
+def offered() -> bool:
+    """Whether learners' code can be enclosed on this machine."""
+    try:
+        return level() != NONE
+    except CourseError:
+        return False
+
+
 def level(isolation: str = "auto") -> str:
     """``bubblewrap``, or ``none`` where that is asked for in so many words; else CourseError."""
-    if isolation == "none":
-        return "none"
-    if isolation not in ("auto", "bubblewrap"):
-        raise CourseError(
-            f"There is no isolation '{isolation}'. There are: auto, bubblewrap, none."
-        )
+    if known(isolation) == NONE:
+        return NONE
     offer = probe()
     if not offer.bubblewrap:
         raise CourseError(

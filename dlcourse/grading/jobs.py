@@ -15,13 +15,11 @@ from dlcourse.checks.core import registry, secret
 from dlcourse.grading.course import SEED_FILE, session
 from dlcourse.grading.enclosure import imported
 from dlcourse.grading.errors import CourseError, needs
+from dlcourse.grading.isolation import NONE
 from dlcourse.grading.runner import Execution, Limits, Sheet, run
 
 with needs("grading"):
     import nbformat
-
-NONE = "none"  # stock kernels; any other level is the sandbox's
-LEVELS = ("auto", NONE)
 
 
 @dataclass(frozen=True)
@@ -80,13 +78,6 @@ def class_seed(home: Path) -> bytes | None:
     """The class's secret; None before its first release."""
     path = home / SEED_FILE
     return path.read_bytes() if path.exists() else None
-
-
-def known_level(isolation: str) -> str:
-    """The level, if it is one; CourseError with those that exist where it isn't."""
-    if isolation not in LEVELS:
-        raise CourseError(f"There is no isolation '{isolation}'; there are {', '.join(LEVELS)}.")
-    return isolation
 
 
 def execute(job: Job) -> Execution:

@@ -19,6 +19,7 @@ from dlcourse.grading.backends import Backend, Finished, InProcess
 from dlcourse.grading.course import database, writable
 from dlcourse.grading.drive import drive, stoppable, watched
 from dlcourse.grading.gradebooks import one_engine
+from dlcourse.grading.isolation import known
 from dlcourse.grading.jobs import Job
 from dlcourse.grading.lock import locked
 from dlcourse.grading.pipeline import Pipeline, scores
@@ -63,7 +64,7 @@ def regrade(
     for a look at them where the cell is graded anew.
     """
     home, backend = Path(home).resolve(), backend or InProcess()
-    jobs.known_level(isolation)
+    known(isolation)
     with one_engine(), closing(backend), locked(home, url := database(home)):
         is_released(slug, home)
         students = chosen(slug, home, student)
@@ -138,7 +139,7 @@ def determinism(
 ) -> list[Unsteady]:
     """Execute all under two fresh secrets, and return what isn't the same. Nothing is written."""
     home, backend = Path(home).resolve(), backend or InProcess()
-    jobs.known_level(isolation)
+    known(isolation)
     seeds = seeds or (secrets.token_bytes(SIZE), secrets.token_bytes(SIZE))
     found: list[dict[str, dict[tuple[str, str], bool]]] = []
     with one_engine(), closing(backend):

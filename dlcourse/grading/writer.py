@@ -9,6 +9,7 @@ from dlcourse.grading.backends import Finished
 from dlcourse.grading.drive import undisturbed
 from dlcourse.grading.gradebooks import opened
 from dlcourse.grading.intake import take
+from dlcourse.grading.isolation import NONE
 from dlcourse.grading.jobs import Job
 from dlcourse.grading.journal import (
     FAILED,
@@ -60,7 +61,7 @@ class Run:
         self.slug, self.home, self.isolation, self.say = slug, home, isolation, say
         self.max_bytes, self.cells = max_bytes, sheet_cells(url, slug, slug)
         self.sheet = jobs.settings(slug, home)
-        self.seed = jobs.class_seed(home) if isolation == jobs.NONE else None
+        self.seed = jobs.class_seed(home) if isolation == NONE else None
         self.journal = Journal(slug, home)
         self.earlier = self.journal.last()
         with opened(url) as gradebook:

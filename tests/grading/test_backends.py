@@ -15,6 +15,7 @@ from dlcourse.grading.backends import InProcess, Local, choose
 from dlcourse.grading.drive import drive
 from dlcourse.grading.errors import CourseError
 from dlcourse.grading.grade import grade
+from dlcourse.grading.isolation import known
 from dlcourse.grading.jobs import Job
 from dlcourse.grading.runner import Limits, Sheet
 
@@ -139,8 +140,13 @@ def test_a_worker_of_another_version_is_refused():
     other = Job("ada", job().notebook, Sheet("small"), code="other")
     with pytest.raises(CourseError, match="another version"):
         jobs.execute(other)
-    with pytest.raises(CourseError, match="no isolation 'docker'; there are auto, none"):
-        jobs.known_level("docker")
+
+
+def test_an_isolation_that_does_not_exist_is_refused():
+    with pytest.raises(
+        CourseError, match="no isolation 'docker'. There are: auto, bubblewrap, none"
+    ):
+        known("docker")
 
 
 def test_secrets_are_not_shown_where_a_job_is_printed(tmp_path):

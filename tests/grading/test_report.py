@@ -23,7 +23,7 @@ def test_the_page_names_every_student_exercise_and_the_most_frequent_mistake(gra
     for exercise in data["exercises"]:
         assert f"<code>{exercise['name']}</code>" in text
     assert data["mistakes"][0]["mistake"] in text
-    assert data["seeds"][0] in text and "same-process" in text
+    assert data["seeds"][0] in text and data["isolation"][0] in text
 
 
 def test_the_twin_in_json_says_the_same(graded):
