@@ -195,7 +195,7 @@ for padded, mask, labels in torch.utils.data.DataLoader(data, 3, collate_fn=Ragg
 # The parts of the check: `forward`: its numbers before and after `fit`, and the buffers' own;
 # `state`: what `state_dict()` names, and that a fresh module which loads it does the same;
 # `moves`: that all of it goes along when the module is sent to another type or another device;
-# `learns`: that `gain` is the only parameter, and that gradients reach it.
+# `learns`: that `gain` is the only parameter, and that gradients reach it and the layers before.
 #
 # For example, fitted to `x = [[1], [3]]` the mean is `[2]`, the deviation `[1]`, and `[[5]]`
 # becomes `[[3]]`.

@@ -1076,6 +1076,9 @@ def _(rng):
     weights, steps, *rest = made([SMALL] * 4, 64, 3)
     steps[2][0][1, 1] = 1e9
     yield Case((weights, steps, *rest), "one entry of the first array overflows")
+    weights, steps, *rest = made([9] * 3, 8, 9)
+    steps[1][1][:] = 15 * 2.0**9
+    yield Case((weights, steps, *rest), "entries that are finite, and their sum in float16 isn't")
     yield Case(made([LOUD, LOUD, SMALL, SMALL], 2, 3), "a scale that falls below 1")
     while True:
         powers = rng.choice([SMALL, USUAL, LOUD], size=7, p=[0.4, 0.4, 0.2]).tolist()
@@ -1192,6 +1195,28 @@ class ClipsFirst:
             return weights, False
         true = [g.astype(np.float64) / self.scale for g in gradients]
         norm = np.sqrt(sum((g.astype(float) ** 2).sum() for g in gradients))
+        share = min(1.0, max_norm / (norm + 1e-6))
+        self.clean += 1
+        if self.clean == self.growth_interval:
+            self.scale, self.clean = self.scale * 2, 0
+        return [w - lr * share * g for w, g in zip(weights, true, strict=True)], True
+
+
+@loss_scaling.mistake(
+    "You leave out a step whose gradients are all finite. In which type do you add them up, and "
+    "how large may the sum be there?",
+    loses=("weights", "scales", "stepped"),
+)
+class FiniteSumInFloat16:
+    def __init__(self, scale, growth_interval):
+        self.scale, self.growth_interval, self.clean = scale, growth_interval, 0
+
+    def step(self, weights, gradients, lr, max_norm):
+        if not all(np.isfinite(g.sum()) for g in gradients):
+            self.scale, self.clean = self.scale / 2, 0
+            return weights, False
+        true = [g.astype(np.float64) / self.scale for g in gradients]
+        norm = np.sqrt(sum((g**2).sum() for g in true))
         share = min(1.0, max_norm / (norm + 1e-6))
         self.clean += 1
         if self.clean == self.growth_interval:

@@ -759,7 +759,9 @@ def _(candidate, x, new, gain):
     same = attempt(reloaded)
     numbers = attempt(lambda: [net.mean.detach().clone(), net.std.detach().clone()])
     learns = {name: p.requires_grad for name, p in net.named_parameters()}
+    at = new.clone().requires_grad_()
     reached = attempt(lambda: "yes" if torch.autograd.grad(net(new).sum(), net.gain) else "no")
+    passed = attempt(lambda: "yes" if torch.autograd.grad(net(at).sum(), at) else "no")
     single = attempt(lambda: str(net.float()(new.float()).dtype))
     away = torch.empty_like(new, dtype=torch.float32, device="meta")
     moved = attempt(lambda: net.to("meta")(away).device.type)
@@ -767,7 +769,11 @@ def _(candidate, x, new, gain):
         "forward": {"before fit": before, "after": after, "mean and std": numbers},
         "state": {"names": sorted(state), "the same again": same},
         "moves": {"in float32": single, "on another device": moved},
-        "learns": {"parameters": learns, "a gradient reaches gain": reached},
+        "learns": {
+            "parameters": learns,
+            "a gradient reaches gain": reached,
+            "a gradient passes to the layer before": passed,
+        },
     }
 
 
@@ -1064,6 +1070,29 @@ class GainDetached(nn.Module):
 
     def forward(self, x):
         return self.gain.detach() * (x - self.mean) / self.std
+
+
+@standardise.mistake(
+    "In a larger network this module has layers before it, and no gradient passes through it to "
+    "them: what of `x` do you cut off from its graph?",
+    loses=("learns",),
+)
+class InputDetached(nn.Module):
+    def __init__(self, features):
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(features))
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("std", torch.ones(features))
+
+    def fit(self, x):
+        std = x.std(0, correction=0)
+        self.mean.copy_(x.mean(0))
+        self.std.copy_(torch.where(std == 0, 1.0, std))
+
+    def forward(self, x):
+        with torch.no_grad():
+            z = (x - self.mean) / self.std
+        return self.gain * z
 
 
 @standardise.mistake(

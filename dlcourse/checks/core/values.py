@@ -65,6 +65,8 @@ def plain(value: Any) -> Any:
         odd = [k for k in value if type(k) not in (str, int)]
         return Refused("a dict with odd keys") if odd else {k: plain(v) for k, v in value.items()}
     torch = sys.modules.get("torch")
+    if torch is not None and kind is torch.Size:  # a tuple's subclass, and what `.shape` returns
+        return [plain(v) for v in value]
     if torch is not None and kind in (torch.Tensor, torch.nn.Parameter):
         return _tensor(torch, value)
     return Refused(f"a {kind.__module__}.{kind.__qualname__}".replace("builtins.", ""))

@@ -189,3 +189,8 @@ def test_a_mistake_of_type_is_recognised_by_its_type_inside_a_list_too():
     assert counts.score(lambda b: b * 2.0).mistakes == ["in_floats"]
     assert counts.score(lambda b: (b * 2).int()).mistakes == []
     assert "with" not in counts.score(lambda b: b).text(), "too many tensors to print"
+
+
+def test_a_shape_is_a_tuple_whoever_gives_it():
+    assert wrong(torch.zeros(2, 3).shape, (2, 3)) is None
+    assert wrong(torch.zeros(2, 3).shape, (3, 2)) is not None
