@@ -20,7 +20,8 @@ from dlcourse.grading.journal import FAILED, GRADED, Entry, Journal, Source, of_
 
 SOURCE = Source("a", "b", "c", "d", "none")
 NURSERY = """
-import json, os, sys
+import json, os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 sys.path += {path!r}
 import small
 import nbgrader.api

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dlcourse.checks.core import registry, secret
+from dlcourse.checks.core.forbidden import used
 from dlcourse.checks.core.verdict import Verdict
 
 VERDICT_TYPE = "application/vnd.dlcourse.verdict+json"
@@ -51,9 +52,10 @@ def check(name: str, answer: Any) -> Points | None:
     """Check an answer to the exercise called ``name``.
 
     In a learner's notebook: says that it is right, or raises :class:`CheckFailed` with what is
-    wrong and why; of a silent exercise only that its answer is noted. Where nbgrader grades, the
-    value is the points earned, its form of partial credit. Nothing that the answer prints or warns
-    gets out: nbgrader takes all points for stderr.
+    wrong and why; of a silent exercise only that its answer is noted; and what the answer uses that
+    its sheet is graded without. Where nbgrader grades, the value is the points earned, its form of
+    partial credit. Nothing that the answer prints or warns gets out: nbgrader takes all points for
+    stderr.
     """
     exercise = registry.find(name)
     try:
@@ -66,6 +68,11 @@ def check(name: str, answer: Any) -> Points | None:
         ) from error
     if os.environ.get("NBGRADER_EXECUTION") == "autograde":
         return Points(verdict)
+    if found := used(answer, exercise.forbids):
+        print(
+            f"{name}: your answer uses {' and '.join(found)}. This sheet is graded without, where "
+            "it would earn nothing."
+        )
     if exercise.silent and (verdict.right or verdict.known):
         print(f"{name}: noted. It is judged when the sheet is graded.")
         return None
