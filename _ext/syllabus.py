@@ -119,18 +119,21 @@ def the_map(course: Course) -> str:
     exercises = sum(unit.exercises for unit in here)
     lines = [
         f"{len(here)} of {len(units)} units are here, each a chapter and a sheet: {exercises} "
-        f"exercises, about {hours:.0f} hours in all. The others are being written in the same form."
+        f"exercises, about {hours:.0f} hours in all. The others are being written in the same form. "
+        "Minutes are to read and to do the sheet."
     ]
     for title, of_part in course.parts:
         done = sum(unit.is_here for unit in of_part)
         lines += ["", f"::::{{dropdown}} {title}: {done} of {len(of_part)}"]
         lines += [":open:"] if 0 < done else []
-        lines += ["", "| Unit | Builds on | To read | Exercises |", "|---|---|---:|---:|"]
+        lines += ["", "| Unit | Minutes | Exercises | Builds on |", "|---|---:|---:|---|"]
         for unit in of_part:
             on = ", ".join(units[slug].title for slug in unit.after) or "–"
-            read = f"{unit.read} min" if unit.is_here else "planned"
-            sheet = f"[{unit.exercises}](/exercises/{unit.slug}/{unit.slug}.ipynb), {unit.work} min"
-            lines.append(f"| {unit.link} | {on} | {read} | {sheet if unit.is_here else ''} |")
+            minutes, sheet = "planned", ""
+            if unit.is_here:
+                minutes = f"{unit.read} + {unit.work}"
+                sheet = f"[{unit.exercises}](/exercises/{unit.slug}/{unit.slug}.ipynb)"
+            lines.append(f"| {unit.link} | {minutes} | {sheet} | {on} |")
         lines += ["", "::::"]
     return "\n".join(lines)
 
@@ -156,8 +159,8 @@ def the_tracks(course: Course) -> str:
         for number, week in enumerate(track["weeks"], 1):
             names = " · ".join(units[slug].link for slug in week)
             lines.append(f"| {number} | {names} | {hours(units[slug] for slug in week)} |")
-    lines += ["", "**The whole course.** All units in their order, at your own pace: "]
-    lines[-1] += f"{hours(units.values())} hours."
+    lines += ["", "**The whole course.** All units in their order, at your own pace. Hours: "]
+    lines[-1] += f"{hours(units.values())}."
     return "\n".join(lines)
 
 

@@ -31,8 +31,8 @@ def test_the_map_has_each_units_own_numbers(course):
     tasks = registry.unit("neurons")
     assert unit.exercises == len(tasks.exercises) + len(tasks.questions)
     (line,) = [line for line in lines if line.startswith("| [The neuron]")]
-    assert "What deep learning is" in line and f"{unit.read} min" in line
-    assert f"[{unit.exercises}](/exercises/neurons/neurons.ipynb), {unit.work} min" in line
+    assert f"| {unit.read} + {unit.work} |" in line and line.endswith("| What deep learning is |")
+    assert f"| [{unit.exercises}](/exercises/neurons/neurons.ipynb) |" in line
 
 
 def test_every_outcome_is_assessed(course):
