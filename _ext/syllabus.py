@@ -119,8 +119,8 @@ def the_map(course: Course) -> str:
     exercises = sum(unit.exercises for unit in here)
     lines = [
         f"{len(here)} of {len(units)} units are here, each a chapter and a sheet: {exercises} "
-        f"exercises, about {hours:.0f} hours in all. The others are being written in the same form. "
-        "Minutes are to read and to do the sheet."
+        f"exercises, about {hours:.0f} hours in all. The others are being written in the same "
+        "form. Minutes are to read and to do the sheet."
     ]
     for title, of_part in course.parts:
         done = sum(unit.is_here for unit in of_part)
