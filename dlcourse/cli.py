@@ -219,13 +219,16 @@ def regrade(
     def agreed(difference: again.Difference) -> bool:
         console.print(again.table(difference))
         if not difference.changes:
-            console.print("No score changes: nothing to write.")
             return False
         return yes or typer.confirm("Write these?")
 
     difference = again.regrade(
         slug, root, student, console, isolation=isolation, backend=backend, agreed=agreed
     )
+    if not difference.graded:
+        console.print(again.table(difference))
+    elif not difference.changes:
+        console.print(f"{difference.graded} graded anew: no score changes.")
     console.print("Written." if difference.written else "Nothing was written.")
     if difference.failed:
         raise typer.Exit(1)

@@ -8,8 +8,9 @@ on with ``resume``, and ends as if nothing had happened.
 import contextlib
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
+from rich.text import Text
 
 from dlcourse.grading.backends import Backend, InProcess
 from dlcourse.grading.course import database, writable
@@ -96,8 +97,8 @@ def _grade(
     return run.result
 
 
-def summary(result: Result) -> Table:
-    """The class as a table for the terminal."""
+def summary(result: Result) -> Group:
+    """The class for the terminal: a table, and below it who isn't graded, or not all was run."""
     table = Table(title=f"{result.slug}: {len(result.rows)} graded", title_justify="left")
     table.add_column("student")
     for column in ("automatic", "written", "to be graded"):
@@ -110,8 +111,8 @@ def summary(result: Result) -> Table:
             f"{row.written:g} of {row.written_max:g}",
             pending,
         )
-    for student, why in result.stopped.items():
-        table.add_row(f"[yellow]{student}[/yellow]", f"[yellow]not all was run: {why}[/yellow]")
-    for student, why in result.failed.items():
-        table.add_row(f"[red]{student}[/red]", f"[red]not graded: {why}[/red]")
-    return table
+    lines = [Text(f"{s}: not all was run: {why}", "yellow") for s, why in result.stopped.items()]
+    lines += [Text(f"{s}: not graded: {why}", "red") for s, why in result.failed.items()]
+    if result.skipped:
+        lines.append(Text(f"{len(result.skipped)} of them had been graded before this run."))
+    return Group(table, *lines)

@@ -10,8 +10,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
+from rich.text import Text
 
 from dlcourse.checks.core.secret import SIZE
 from dlcourse.grading import jobs
@@ -184,7 +185,7 @@ def determinism(
 # Tables ----------------------------------------------------------------------------------------
 
 
-def table(difference: Difference) -> Table:
+def table(difference: Difference) -> Group:
     """The difference in scores, for the terminal."""
     lines = Table(title=f"{difference.graded} graded anew", title_justify="left")
     lines.add_column("student")
@@ -193,9 +194,11 @@ def table(difference: Difference) -> Table:
         lines.add_column(column, justify="right")
     for change in difference.changes:
         lines.add_row(change.student, change.cell, _points(change.before), _points(change.after))
-    for student, why in difference.failed.items():
-        lines.add_row(f"[red]{student}[/red]", f"[red]{why}[/red] Its grade stays.", "", "")
-    return lines
+    failed = [
+        Text(f"{student}: {why} Its grade stays.", "red")
+        for student, why in difference.failed.items()
+    ]
+    return Group(*([lines] if difference.changes else []), *failed)
 
 
 def _points(points: float | None) -> str:

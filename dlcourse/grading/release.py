@@ -35,6 +35,8 @@ def release(slug: str, root: str | Path = ".", home: str | Path | None = None) -
         )
     secret.create(home / SEED_FILE)
     with session(home) as config:
+        if (file := config.CourseDirectory.db_url.removeprefix("sqlite:///")) and "://" not in file:
+            Path(file).touch(mode=0o600)  # grades are nobody else's business; an old one is left
         made = _generate(slug, config, home / "build")
     sheet = home / "exercises" / slug / f"{slug}.ipynb"
     overwrite(sheet, made)

@@ -1,7 +1,10 @@
 """Grading anew: the difference first, and nothing written without a yes."""
 
+import io
+
 import pytest
 import small
+from rich.console import Console
 
 from dlcourse.grading.backends import InProcess
 from dlcourse.grading.grade import grade
@@ -41,7 +44,9 @@ def test_the_difference_is_shown_and_nothing_written_without_a_yes(home):
     found = regrade("small", home, backend=InProcess(generous), agreed=asked.append)
     assert asked == [found] and found.changes == CHANGES and not found.written
     assert small.contents(home) == before and len(Journal("small", home).entries()) == lines
-    assert table(found).row_count == 2
+    with Console(record=True, width=80, file=io.StringIO()) as console:
+        console.print(table(found))
+    assert [line.count("add_check") for line in console.export_text().splitlines()].count(1) == 2
 
 
 def test_after_a_yes_exactly_the_difference_is_written(home):

@@ -99,3 +99,8 @@ def test_the_working_directory_and_environment_stay(tiny_course):
     before = Path.cwd(), dict(os.environ)
     release("tiny", tiny_course)
     assert (Path.cwd(), dict(os.environ)) == before
+
+
+def test_a_new_gradebook_and_the_secret_are_the_instructors_alone(tiny_released):
+    for name in ("gradebook.db", ".dlcourse-seed"):
+        assert (tiny_released / name).stat().st_mode & 0o077 == 0, name
