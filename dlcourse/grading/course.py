@@ -49,6 +49,12 @@ def configure(c: Any, root: str | Path = ".") -> Any:
         "--HistoryManager.enabled=False",  # it would be the instructor's
         "--IPKernelApp.log_level=ERROR",  # else each kernel warns of its unencrypted sockets
     ]
+    # What students wrote runs in nobody's browser, in formgrader neither.
+    c.HTMLExporter.sanitize_html = True
+    c.HTMLExporter.filters = {
+        "clean_html": "dlcourse.grading.harmless.html",
+        "markdown2html": "dlcourse.grading.harmless.markdown",
+    }
     # By name, so that reading these settings loads none of it.
     c.Autograde.sanitize_preprocessors = [
         "nbgrader.preprocessors.ClearOutput",

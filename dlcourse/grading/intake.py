@@ -32,6 +32,8 @@ BOMS = [  # the longer ones first: UTF-32's begins like UTF-16's
     (b"\xfe\xff", "utf-16"),
 ]
 ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # nbformat's own rule for a cell's id
+PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
 NEW = {"code": new_code_cell, "markdown": new_markdown_cell, "raw": new_raw_cell}
 
 
@@ -183,7 +185,19 @@ def _cell(cell: dict) -> nbformat.NotebookNode:
     out.id = str(cell.get("id", ""))
     if isinstance(told, dict):
         out.metadata["nbgrader"] = told
+    if out.cell_type == "markdown" and (pictures := _pictures(cell.get("attachments"))):
+        out["attachments"] = pictures  # a derivation on paper, photographed
     return out
+
+
+def _pictures(attachments: object) -> dict[str, dict[str, str]]:
+    """What is attached to a cell, as far as it is pictures."""
+    found = {}
+    for name, forms in _dict(attachments).items():
+        for kind, data in _dict(forms).items():
+            if kind in PICTURES and isinstance(data, str) and BASE64.fullmatch(data):
+                found[name] = {kind: data}
+    return found
 
 
 def unique_ids(

@@ -230,6 +230,22 @@ def test_metadata_of_the_wrong_type_do_no_harm(hand_in):
     assert solved(hand_in(odd))
 
 
+def test_pictures_that_are_attached_to_an_answer_stay_and_nothing_else_does(hand_in):
+    def attach(notebook):
+        answer = next(c for c in notebook.cells if c.source == "Because.")
+        answer["attachments"] = {
+            "page.jpg": {"image/jpeg": "QUJD\n"},
+            "page.svg": {"image/svg+xml": "<svg onload='alert(1)'/>"},
+            "page.html": {"text/html": "PHA+"},
+            "odd.png": {"image/png": "'><script>"},
+            "list.png": ["QUJD"],
+        }
+
+    out = hand_in(attach)
+    attached = [c.attachments for c in out.notebook.cells if "attachments" in c]
+    assert attached == [{"page.jpg": {"image/jpeg": "QUJD\n"}}]
+
+
 def test_tags_that_keep_a_check_from_running_are_dropped(hand_in):
     def skip(notebook):
         by_id(notebook)["twice_check"].metadata.tags = ["skip-execution"]
