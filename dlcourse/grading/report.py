@@ -46,7 +46,10 @@ def page(data: dict[str, Any]) -> str:
                 "not graded": str(len(data["not_graded"])),
             }
         ),
-        failed=_failed(data["not_graded"]),
+        failed=_failed(data["not_graded"]) + _open(data["isolation"]),
+        remarks=_remarks(data["remarks"]),
+        seconds=_seconds(data["seconds"]),
+        code=escape(", ".join(data["code"]) or "none"),
         histogram=histogram(scores, data["automatic_max"]),
         exercises=_table(
             ["Exercise", "Mean", "Share of points", "Discrimination", "Right, by part"],
@@ -105,6 +108,32 @@ def _failed(reasons: dict[str, str]) -> str:
         return ""
     rows = "".join(f"<li><b>{escape(s)}</b>: {escape(why)}</li>" for s, why in reasons.items())
     return f'<section class="failed"><h2>Not graded</h2><ul>{rows}</ul></section>'
+
+
+def _open(isolation: list[str]) -> str:
+    """A warning where not all was graded behind walls."""
+    if isolation == ["bubblewrap"] or not isolation:
+        return ""
+    return (
+        '<section class="failed"><h2>Graded without a sandbox</h2><p>At least one cell was judged '
+        "in the same process as the learner's code, which can forge what it says and reach what "
+        "you can reach. Look at surprising grades yourself.</p></section>"
+    )
+
+
+def _remarks(remarks: dict[str, list[str]]) -> str:
+    if not remarks:
+        return "<p>Nothing was stopped, flagged or repaired.</p>"
+    rows = [[escape(s), "<br>".join(map(escape, lines))] for s, lines in remarks.items()]
+    return _table(["Student", "What to know"], rows, cards=True)
+
+
+def _seconds(seconds: dict[str, dict[str, float]]) -> str:
+    """Seconds a submission took, from start to end."""
+    if "total" not in seconds:
+        return ""
+    told = seconds["total"]
+    return f"A submission took {told['median']:.1f} s (median), {told['most']:.1f} s at most."
 
 
 def _exercise(exercise: dict[str, Any]) -> list[str]:

@@ -1,12 +1,13 @@
 """A class in numbers: what the report shows, and its JSON twin says."""
 
 import statistics
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from dlcourse.grading.journal import GRADED, Entry, Journal
 from dlcourse.grading.scores import Row, read, verdicts
-from dlcourse.grading.submissions import failure_note, submitted
+from dlcourse.grading.submissions import failure_note, read_notes, submitted
 
 
 def tally(slug: str, home: Path) -> dict[str, Any]:
@@ -20,6 +21,7 @@ def tally(slug: str, home: Path) -> dict[str, Any]:
     rows = read(slug, home)
     said = {row.student: verdicts(slug, home, row.student) for row in rows}
     all_verdicts = [verdict for found in said.values() for verdict in found.values()]
+    runs = {s: entry for s, entry in Journal(slug, home).last().items() if s in said}
     return {
         "slug": slug,
         "students": [
@@ -37,10 +39,16 @@ def tally(slug: str, home: Path) -> dict[str, Any]:
         "automatic_max": max((row.automatic_max for row in rows), default=0),
         "written_max": max((row.written_max for row in rows), default=0),
         "exercises": [describe(name, rows, said) for name in _names(rows)],
-        "mistakes": _mistakes(all_verdicts),
+        "mistakes": _mistakes(said),
         "not_graded": _not_graded(slug, home),
+        "remarks": _remarks(slug, home, runs),
+        "seconds": _seconds(runs),
         "seeds": sorted({verdict["seed"] for verdict in all_verdicts}),
-        "isolation": sorted({verdict["isolation"] for verdict in all_verdicts}),
+        "isolation": sorted(
+            {verdict["isolation"] for verdict in all_verdicts}
+            | {run.isolation for run in runs.values() if run.isolation}
+        ),
+        "code": sorted({run.source.code for run in runs.values()}),
     }
 
 
@@ -74,18 +82,47 @@ def correlation(x: list[float], y: list[float]) -> float | None:
         return None
 
 
-def _mistakes(verdicts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The known mistakes that the class made, the most frequent first."""
-    counts = Counter(
-        (verdict["exercise"], name, hint)
-        for verdict in verdicts
-        for name, hint in zip(verdict["mistakes"], verdict["hints"], strict=True)
-    )
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+def _mistakes(said: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The known mistakes that the class made, the most frequent first, and who made them."""
+    made: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for student, verdicts_of in said.items():
+        for verdict in verdicts_of.values():
+            for name, hint in zip(verdict["mistakes"], verdict["hints"], strict=True):
+                made[verdict["exercise"], name, hint].append(student)
+    ranked = sorted(made.items(), key=lambda item: (-len(item[1]), item[0]))
     return [
-        {"exercise": exercise, "mistake": name, "hint": hint, "count": count}
-        for (exercise, name, hint), count in ranked
+        {
+            "exercise": exercise,
+            "mistake": name,
+            "hint": hint,
+            "count": len(students),
+            "students": students,
+        }
+        for (exercise, name, hint), students in ranked
     ]
+
+
+def _remarks(slug: str, home: Path, runs: dict[str, Entry]) -> dict[str, list[str]]:
+    """Student -> what a person should know of the grading: not all run, flagged, repaired."""
+    found = {}
+    for student, run in runs.items():
+        stopped = [f"not all was run: {run.why}"] if run.outcome == GRADED and run.why else []
+        flags = [flag for flag in run.flags if flag != run.why]
+        if lines := [*stopped, *flags, *read_notes(slug, home, student)]:
+            found[student] = lines
+    return found
+
+
+def _seconds(runs: dict[str, Entry]) -> dict[str, dict[str, float]]:
+    """What submissions took: median and most, for each step that was timed."""
+    steps: dict[str, list[float]] = defaultdict(list)
+    for run in runs.values():
+        for step, seconds in run.seconds.items():
+            steps[step].append(seconds)
+    return {
+        step: {"median": statistics.median(times), "most": max(times)}
+        for step, times in steps.items()
+    }
 
 
 def _not_graded(slug: str, home: Path) -> dict[str, str]:

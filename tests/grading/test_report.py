@@ -45,6 +45,18 @@ def test_the_page_goes_where_it_is_asked_to(slips, tmp_path):
         assert f"<li><b>{student}</b>" in text
 
 
+def test_a_class_without_walls_is_marked_as_such(graded, slips):
+    assert "Graded without a sandbox" in page(tally("neurons", slips.home))
+    walls = tally("neurons", graded.home) | {"isolation": ["bubblewrap"]}
+    assert "Graded without a sandbox" not in page(walls)
+
+
+def test_what_to_look_at_is_said_by_student(slips):
+    text = page(tally("neurons", slips.home))
+    assert text.index("What to look at") < text.index("not all was run: its kernel died")
+    assert "s at most" in text
+
+
 def test_names_and_reasons_are_escaped(graded):
     data = tally("neurons", graded.home)
     data["students"][0]["student"] = "<script>1</script>"

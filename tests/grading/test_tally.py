@@ -1,6 +1,7 @@
 import pytest
 
 from dlcourse.checks.core import registry
+from dlcourse.grading.jobs import digest
 from dlcourse.grading.scores import Row
 from dlcourse.grading.tally import correlation, describe, tally
 
@@ -40,3 +41,35 @@ def test_mistakes_are_counted_the_most_frequent_first(graded):
 
 def test_who_has_no_grade_is_listed_with_the_reason(slips):
     assert tally("neurons", slips.home)["not_graded"] == slips.result.failed
+
+
+def test_a_mistake_says_who_made_it(graded):
+    for mistake in tally("neurons", graded.home)["mistakes"]:
+        assert mistake["count"] == len(mistake["students"]) == len(set(mistake["students"]))
+    first = {m["mistake"] for m in tally("neurons", graded.home)["mistakes"] if m["students"]}
+    assert first
+
+
+def test_what_was_repaired_or_not_run_is_remarked(slips):
+    remarks = tally("neurons", slips.home)["remarks"]
+    assert any("edited" in line for line in remarks["edited-check"])
+    assert remarks["dies"][0].startswith("not all was run: its kernel died")
+    assert "solution" not in remarks
+
+
+def test_times_and_version_come_from_the_journal(graded):
+    data = tally("neurons", graded.home)
+    assert data["code"] == [digest()]
+    for told in data["seconds"].values():
+        assert 0 <= told["median"] <= told["most"]
+    assert data["seconds"]["total"]["most"] > 0
+
+
+def test_a_journal_that_is_gone_leaves_the_rest(graded, tmp_path):
+    journal = graded.home / "journal"
+    journal.rename(tmp_path / "journal")
+    try:
+        data = tally("neurons", graded.home)
+    finally:
+        (tmp_path / "journal").rename(journal)
+    assert data["remarks"] == {} and data["seconds"] == {} and len(data["students"]) == 20
