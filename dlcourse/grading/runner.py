@@ -121,6 +121,8 @@ class _Conversation:
                 why = why or failed
             else:
                 cell.outputs, flags = shown.outputs(said)
+                if name and any(o.output_type == "execute_result" for o in cell.outputs):
+                    flags.append(f"displayed a value in the check of {name}")
             for flag in flags:
                 self._flag(flag)
             self._note_missing(cell)
