@@ -24,7 +24,7 @@ from .small import cell, told
 
 SLUG = "sturdy"
 FULL = (3, 2, 2)
-MARK = "8675309"  # stands in the hidden tests only
+MARK = "2719093172"  # stands in the hidden tests only
 RIGHT = {
     "twice": "def twice(x):\n    return x + x",
     "thrice": "def thrice(x):\n    return 3 * x",
@@ -118,7 +118,7 @@ def unit() -> Iterator[None]:
     from dlcourse.grading import jobs
 
     def limits(cell_seconds):
-        return replace(LIMITS, cell_seconds=1.5, wall_seconds=8)
+        return replace(LIMITS, cell_seconds=2, wall_seconds=12)
 
     with pytest.MonkeyPatch.context() as patch:
         known, made = registry.unit, make_unit()

@@ -140,9 +140,9 @@ LEFT_ON = {
     "gc": "import gc\ngc.disable(); gc.set_threshold(1); gc.callbacks.append(lambda *a: 1 / 0)",
 }
 WRITERS = """
-import threading
+import threading, time
 def write():
-    while True: print("from a thread")
+    while True: print("from a thread"), time.sleep(0.02)
 for _ in range(3): threading.Thread(target=write, daemon=True).start()
 """
 MAGICS = """
@@ -161,8 +161,8 @@ def magics(notebook, cells):
 MORE = {
     "many-cells": Case(cells_by_the_thousand, None, "10007 cells, more than the 5000 allowed"),
     "many-copies": Case(copies_by_the_hundred, words="301 times: one is kept"),
-    "five-mb-cell": Case(first(FIVE_MB)),
-    "five-mb-line": Case(first("x = '" + "x" * (5 << 20) + "'")),
+    "five-mb-cell": Case(first(FIVE_MB), words="more than 3 MB is not run"),
+    "long-line": Case(first("x = '" + "x" * (5 << 18) + "'")),
     "colliding": Case(colliding, words="not of this sheet, so not graded"),
     "metadata": Case(strange_metadata, words="points had been changed"),
     "outputs-already": Case(outputs_already, NONE),

@@ -189,11 +189,11 @@ DEEP = b'{"cells": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 TABLE = {
     "honest": Case(nothing),
     # loops, ends and bombs: what was earned before is kept
-    "loop": Case(sets(twice="while True: pass\n{right}"), (0, 2, 2), "longer than the 1.5 seconds"),
+    "loop": Case(sets(twice="while True: pass\n{right}"), (0, 2, 2), "longer than the 2 seconds"),
     "loop-in-answer": Case(
         sets(thrice="def thrice(x):\n    while True: pass"),
         (3, 0, 2),
-        "longer than the 1.5 seconds",
+        "longer than the 2 seconds",
     ),
     "ignores-sigint": Case(sets(thrice=STUBBORN), (3, 0, 0), "could not be interrupted"),
     "exit-middle": Case(sets(thrice="import os\nos._exit(0)"), (3, 0, 0), "ended its own process"),
@@ -218,9 +218,7 @@ TABLE = {
         NONE,
         "builtins.all",
     ),
-    "equals-everything": Case(
-        answers("Yes()", YES), (0, 0, 2), "say themselves what they equal: Yes"
-    ),
+    "equals-everything": Case(answers("Yes()", YES), NONE, "say themselves what they equal: Yes"),
     "array-that-lies": Case(
         answers("np.zeros(3).view(Lying)", LYING), NONE, "say themselves what they equal: Lying"
     ),
