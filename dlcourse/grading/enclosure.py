@@ -23,8 +23,12 @@ OURS = [
     "dlcourse/checks/core/shipping.py",
     "dlcourse/checks/core/values.py",
     "dlcourse/grading/__init__.py",
+    "dlcourse/grading/asserts.py",
+    "dlcourse/grading/guard.py",
+    "dlcourse/grading/hooks.py",
     "dlcourse/grading/limits.py",
     "dlcourse/grading/outputs.py",
+    "dlcourse/grading/seeing.py",
     "dlcourse/grading/wire.py",
     "dlcourse/grading/worker.py",
     "dlcourse/grading/zygote.py",
@@ -98,13 +102,19 @@ def imported(source: str) -> set[str]:
 # Packages -----------------------------------------------------------------------
 
 
-def packages(extras: Iterable[str], forbids: Iterable[str]) -> dict[str, Path]:
-    """Top-level files and folders of the distributions needed, by name, without forbidden ones."""
+def packages(
+    extras: Iterable[str], forbids: Iterable[str], more: Iterable[str] = ()
+) -> dict[str, Path]:
+    """Top-level files and folders of the distributions needed, by name, without forbidden ones.
+
+    ``more`` are distributions that a sheet of the instructor's own needs.
+    """
     banned = {name for name in forbids if "." not in name}
     roots = [
         "ipython",
         "matplotlib-inline",
         *_required("dlcourse", ("", *extras)),
+        *more,
     ]
     found: dict[str, Path] = {}
     todo, seen = roots, set()
@@ -127,6 +137,13 @@ def packages(extras: Iterable[str], forbids: Iterable[str]) -> dict[str, Path]:
         for top, path in sorted(found.items())
         if top.removesuffix(".py") not in banned and path.exists()
     }
+
+
+def distributions(modules: Iterable[str]) -> list[str]:
+    """The distributions installed here that have these modules."""
+    tops = {name.partition(".")[0] for name in modules} - {"dlcourse"} - sys.stdlib_module_names
+    owners = importlib.metadata.packages_distributions() if tops else {}
+    return sorted({owner for top in tops for owner in owners.get(top, ())})
 
 
 def _required(name: str, extras: Iterable[str]) -> Iterator[str]:

@@ -9,6 +9,8 @@ import io
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from IPython.core.displayhook import DisplayHook
@@ -193,13 +195,20 @@ def make_shell(limit: int) -> Shell:
     return shell
 
 
-def execute(shell: Shell, source: str) -> list:
-    """Run one cell; the outputs it made."""
+@contextmanager
+def captured(shell: Shell) -> Iterator[Outputs]:
+    """What is printed inside is kept; ``end`` what it gives back to have it."""
     shell.outputs.begin()
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = Stream("stdout", shell.outputs), Stream("stderr", shell.outputs)
     try:
-        shell.run_cell(source, store_history=True)
+        yield shell.outputs
     finally:
         sys.stdout, sys.stderr = before
-    return shell.outputs.end()
+
+
+def execute(shell: Shell, source: str) -> list:
+    """Run one cell; the outputs it made."""
+    with captured(shell) as outputs:
+        shell.run_cell(source, store_history=True)
+    return outputs.end()

@@ -5,65 +5,23 @@ called in any process on any machine that has the course.
 """
 
 import copy
+import json
 import re
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from nbformat import NotebookNode
 
-from dlcourse.checks.core import registry, secret
-from dlcourse.grading import judging, shown
-from dlcourse.grading.enclosure import imported
+from dlcourse.grading import judging, plain, shown
+from dlcourse.grading.execution import Execution, Sheet, exercises
 from dlcourse.grading.limits import Limits
 from dlcourse.grading.sandbox import Sandbox, Submission
 from dlcourse.grading.wire import Malformed
 
+__all__ = ["Execution", "Limits", "Sheet", "run"]
+CELL = 3_000_000  # characters of its source, as it is sent
 GRACE = 3  # seconds that an interrupted cell has to come to its end
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """What a run needs to know about a sheet; plain values, so that it can be sent anywhere."""
-
-    slug: str
-    keys: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # exercise -> its secret
-    fingerprint: str = "public"  # of the class's secret
-    imports: tuple[str, ...] = ()  # modules that the sheet's own cells import
-    limits: Limits = Limits()
-    random_state: int = 0  # of the learner's own random numbers
-
-    @classmethod
-    def of(cls, slug: str, root: str | Path = ".", **settings: Any) -> "Sheet":
-        """The sheet of a unit, with the secret that this environment names."""
-        names = registry.unit(slug).exercises
-        keys = {name: key for name in names if (key := secret.key(slug, name)) is not None}
-        path = Path(root, "solutions", f"{slug}.py")
-        imports = sorted(imported(path.read_text("utf8"))) if path.exists() else ()
-        return cls(slug, keys, secret.fingerprint(), tuple(imports), **settings)
-
-    def sandbox(self, isolation: str = "auto") -> Sandbox:
-        """A new sandbox for this sheet: without what any of its exercises forbids."""
-        unit = registry.unit(self.slug)
-        forbids = {name for exercise in unit.exercises.values() for name in exercise.forbids}
-        extras = ("data", "torch") if "torch" in unit.imports else ("data",)
-        return Sandbox(forbids, extras, self.imports, self.limits, isolation)
-
-
-@dataclass
-class Execution:
-    """What became of a submission."""
-
-    notebook: NotebookNode  # a graded check cell holds its verdict, or the error that says why not
-    verdicts: dict[str, dict[str, Any]] = field(default_factory=dict)  # ``Verdict.data()``
-    reasons: dict[str, str] = field(default_factory=dict)  # exercise -> why it has no verdict
-    same_process: list[str] = field(default_factory=list)  # graded cells without a check
-    flags: list[str] = field(default_factory=list)  # what a person should look at
-    stopped: str = ""  # why the last cells weren't run; "" if they were
-    seconds: dict[str, float] = field(default_factory=dict)  # start, cells, checks, total
-    isolation: str = "bubblewrap"
 
 
 def run(notebook: NotebookNode, sheet: Sheet, sandbox: Sandbox | None = None) -> Execution:
@@ -86,6 +44,8 @@ def run(notebook: NotebookNode, sheet: Sheet, sandbox: Sandbox | None = None) ->
         _Conversation(submission, sheet, done).all_cells()
     finally:
         submission.close()
+    if done.same_process:
+        done.flags.append(f"same-process: {', '.join(done.same_process)}")
     done.seconds["total"] = time.monotonic() - started
     return done
 
@@ -101,6 +61,8 @@ class _Conversation:
         self.submission, self.channel = submission, submission.channel
         self.sheet, self.done = sheet, done
         self.ends = time.monotonic() + sheet.limits.wall_seconds
+        self.guarded = any(map(plain.is_plain, done.notebook.cells))
+        self.answers = plain.answers(done.notebook) if self.guarded else []
         self.channel.header, self.channel.body = 8 * sheet.limits.output_bytes + (1 << 16), 0
 
     def all_cells(self) -> None:
@@ -125,25 +87,48 @@ class _Conversation:
         if not about.get("grade") or about.get("solution"):
             return None
         name = judging.checked(cell.source)
-        if name in registry.unit(self.sheet.slug).exercises:
-            return name
-        self.done.same_process.append(about.get("grade_id", ""))
-        return None
+        if name is None:
+            self.done.same_process.append(about.get("grade_id", ""))
+        return name
+
+    def _message(self, cell: NotebookNode) -> tuple[str, Any]:
+        """How the worker is asked to run a cell."""
+        if plain.is_plain(cell):
+            return "asserts", (cell.source, self.answers)
+        if self.guarded:
+            return "watched", (cell.source, plain.given(cell))
+        return "cell", cell.source
 
     def _one_cell(self, cell: NotebookNode, name: str | None) -> None:
         limit = self.sheet.limits.cell_seconds
+        if name and name not in exercises(self.sheet.slug):
+            return self._no_points(
+                cell, name, f"the check itself failed: this sheet has no exercise {name!r}"
+            )
+        if len(json.dumps(cell.source)) > CELL:
+            why = f"a cell of more than {CELL / 1e6:.0f} MB is not run"
+            self._flag(why)
+            return self._no_points(cell, name, why)
         trial = name and judging.trial(self.sheet.slug, name, self.sheet.keys.get(name))
         seen, why = None, ""
         started = time.monotonic()
         self.channel.deadline = min(started + limit, self.ends)
         try:
-            self.channel.send("cell", cell.source)
+            op, value = self._message(cell)
+            self.channel.send(op, value)
             try:
                 said, seen = self._until_done(name, trial)
             except TimeoutError:
                 why = f"this cell took longer than the {limit:g} seconds it has"
                 said = self._interrupted(why)
-            cell.outputs, flags = shown.outputs(said)
+            if op == "asserts":
+                points = float(cell.metadata.nbgrader.get("points", 0))
+                cell.outputs, flags, failed = plain.outcome(said, points)
+                why = why or failed
+            else:
+                cell.outputs, flags = shown.outputs(said)
+                if name and any(o.output_type == "execute_result" for o in cell.outputs):
+                    flags.append(f"displayed a value in the check of {name}")
             for flag in flags:
                 self._flag(flag)
             self._note_missing(cell)
@@ -204,6 +189,8 @@ class _Conversation:
                 self.channel.send("end")
         except TimeoutError:
             raise _Stopped(f"{why}, and could not be interrupted") from None
+        except (EOFError, OSError):
+            raise _Stopped(f"{why}, and ended when it was interrupted") from None
         return message.value
 
     def _what_stopped(self, error: Exception) -> str:

@@ -74,10 +74,12 @@ class Sandbox:
         sheet_imports: Iterable[str] = (),
         limits: Limits | None = None,
         isolation: str = "auto",
+        packages: Iterable[str] = (),
     ):
         self.isolation = level(isolation)
         self.limits = limits or Limits()
         self.forbids, self.extras = sorted(set(forbids)), sorted(set(extras))
+        self.packages = sorted(packages)  # distributions, beside those that the course needs
         self.folder = Path(tempfile.mkdtemp(prefix="dlcourse-"))
         self.group = Group(self.limits) if probe().groups else None
         self.process: subprocess.Popen | None = None
@@ -91,7 +93,7 @@ class Sandbox:
 
     def _start(self, theirs: socket.socket) -> None:
         descriptor = theirs.fileno()
-        bound = enclosure.packages(self.extras, self.forbids)
+        bound = enclosure.packages(self.extras, self.forbids, self.packages)
         isolated = self.isolation == "bubblewrap"
         paths = ["/course", "/site"] if isolated else [str(self.folder), *_sites(bound)]
         code = (

@@ -19,15 +19,25 @@ from dlcourse.grading.wire import Channel
 _channel: Channel | None = None  # to the grader
 
 
-def serve(channel: Channel, shell: Shell, random_state: int) -> None:
-    """Run the cells that the grader sends, one after the other, until it sends no more."""
+def serve(channel: Channel, shell: Shell, random_state: int, asserts: Any = None) -> None:
+    """Run the cells that the grader sends, one after the other, until it sends no more.
+
+    Where a sheet has cells of plain asserts, which ``asserts`` runs, all other cells are watched.
+    """
     global _channel
     _channel = channel
     random.seed(random_state)
     np.random.seed(random_state)
-    while (message := channel.receive()).op == "cell":
-        outputs = execute(shell, message.value)
-        channel.send("done", json.dumps(outputs, default=str))
+    while (message := channel.receive()).op in ("cell", "watched", "asserts"):
+        if message.op == "asserts":
+            said = asserts.run(*message.value)
+        elif message.op == "watched":
+            source, names = message.value
+            said = execute(shell, source)
+            asserts.watch(names)
+        else:
+            said = execute(shell, message.value)
+        channel.send("done", json.dumps(said, default=str))
 
 
 def show(name: str, answer: Any) -> None:
