@@ -2,13 +2,14 @@
 
     python -m dlcourse.recipes.convolutions
 
-The split is that of the unit on the neuron. Three plans in several sizes: an MLP; a CNN whose last
-layer has a weight for every place; and a CNN that takes the mean over all places before its last
-layer. One of each kind trains on images that are moved anew each time they come by, too. A
-learning rate for each network is chosen by its validation accuracy with the seed ``TUNING``, on
-images as they are; then it trains with other seeds, and the test part is used: once as it is, and
-once with every image moved by ``MOVED`` pixels, in a direction drawn once and for all. It takes
-about ten minutes of one processor's time.
+The split is that of the unit on the neuron. An MLP and a CNN of two convolutions, each in several
+sizes; both once more on images that are moved anew each time they come by; and a CNN of three
+convolutions with batch normalisation, whose last layer has a weight for every place, beside its
+twin that takes the mean over all places before its last layer. A learning rate for each network is
+chosen by its validation accuracy with the seed ``TUNING``, on images as they are; then it trains
+with other seeds, and the test part is used: once as it is, and once with every image moved by
+``MOVED`` pixels, in a direction drawn once and for all. It takes about ten minutes of one
+processor's time.
 """
 
 import time
@@ -29,9 +30,10 @@ from dlcourse.scratch.augment import random_shift, shift
 EPOCHS, BATCH, MOVED, MOST = 20, 64, 2, 3
 TUNING = 100
 RATES = {
-    "MLP": (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1),
+    "MLP": (0.001, 0.003, 0.01, 0.03, 0.1),
     "CNN": (0.001, 0.003, 0.01, 0.03),
-    "CNN, mean": (0.001, 0.003, 0.01, 0.03),
+    "CNN of three": (0.003, 0.01, 0.03, 0.1),
+    "CNN of three, mean": (0.003, 0.01, 0.03, 0.1),
 }
 Part = tuple[np.ndarray, np.ndarray]  # images (N, 28, 28) from 0 to 1 in float32, labels (N,)
 
@@ -40,7 +42,7 @@ Part = tuple[np.ndarray, np.ndarray]  # images (N, 28, 28) from 0 to 1 in float3
 class Plan:
     """A network: its kind, its size, and whether its training images are moved."""
 
-    kind: str  # "MLP", "CNN", or "CNN, mean"
+    kind: str  # one of RATES
     size: int  # hidden units; channels of the first convolution
     moved: bool = False  # training images move by up to MOST pixels
 
@@ -58,11 +60,11 @@ class Plan:
 
 PLANS = (
     *(Plan("MLP", size) for size in (5, 12, 64, 512)),
-    *(Plan("CNN", size) for size in (2, 4, 8)),
-    Plan("CNN, mean", 8),
+    *(Plan("CNN", size) for size in (4, 8)),
+    Plan("CNN of three", 8),
+    Plan("CNN of three, mean", 8),
     Plan("MLP", 512, moved=True),
     Plan("CNN", 8, moved=True),
-    Plan("CNN, mean", 8, moved=True),
 )
 
 
@@ -71,12 +73,19 @@ def network(plan: Plan) -> nn.Sequential:
     c = plan.size
     if plan.kind == "MLP":
         return nn.Sequential(nn.Flatten(), nn.Linear(784, c), nn.ReLU(), nn.Linear(c, 10))
-    halving = [nn.Conv2d(1, c, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
-    halving += [nn.Conv2d(c, 2 * c, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]  # (N, 2c, 7, 7)
     if plan.kind == "CNN":
-        return nn.Sequential(*halving, nn.Flatten(), nn.Linear(2 * c * 49, 10))
-    halving += [nn.Conv2d(2 * c, 4 * c, 3, padding=1), nn.ReLU(), nn.AvgPool2d(7)]
-    return nn.Sequential(*halving, nn.Flatten(), nn.Linear(4 * c, 10))
+        body = [*_block(1, c), nn.MaxPool2d(2), *_block(c, 2 * c), nn.MaxPool2d(2)]  # (N, 2c, 7, 7)
+        return nn.Sequential(*body, nn.Flatten(), nn.Linear(2 * c * 49, 10))
+    body = [*_block(1, c, True), nn.MaxPool2d(2), *_block(c, 2 * c, True), nn.MaxPool2d(2)]
+    body += _block(2 * c, 4 * c, True)  # (N, 4c, 7, 7)
+    if plan.kind == "CNN of three":
+        return nn.Sequential(*body, nn.Flatten(), nn.Linear(4 * c * 49, 10))
+    return nn.Sequential(*body, nn.AvgPool2d(7), nn.Flatten(), nn.Linear(4 * c, 10))
+
+
+def _block(in_channels: int, out_channels: int, norm: bool = False) -> list[nn.Module]:
+    block: list[nn.Module] = [nn.Conv2d(in_channels, out_channels, 3, padding=1)]
+    return [*block, nn.BatchNorm2d(out_channels), nn.ReLU()] if norm else [*block, nn.ReLU()]
 
 
 @cache
@@ -111,6 +120,7 @@ def training(net: nn.Sequential, train: Part, plan: Plan, lr: float, seed: int) 
     steps = EPOCHS * -(-len(images) // BATCH)
     falling = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
     for _ in range(EPOCHS):
+        net.train()
         losses, order = [], rng.permutation(len(images))
         for start in range(0, len(images), BATCH):
             batch = order[start : start + BATCH]
@@ -138,7 +148,8 @@ def trained(plan: Plan, train: Part, *, lr: float, seed: int) -> tuple[nn.Sequen
 
 @torch.no_grad()
 def answers(net: nn.Sequential, images: np.ndarray) -> np.ndarray:
-    """The class (N,) that gets the highest logit, for each of ``images`` (N, 28, 28)."""
+    """The class (N,) with the highest logit, in evaluation mode, of ``images`` (N, 28, 28)."""
+    net.eval()
     return net(tensor(images)).argmax(dim=1).numpy()
 
 
@@ -189,14 +200,12 @@ def run(seeds: range = range(5)) -> dict:
         (Plan("MLP", 12), Plan("CNN", 8)),
         (Plan("MLP", 512), Plan("CNN", 4)),
         (Plan("MLP", 512), Plan("CNN", 8)),
-        (Plan("CNN", 8), Plan("CNN, mean", 8)),
+        (Plan("CNN of three", 8), Plan("CNN of three, mean", 8)),
         (Plan("MLP", 512), Plan("MLP", 512, moved=True)),
         (Plan("CNN", 8), Plan("CNN", 8, moved=True)),
-        (Plan("CNN, mean", 8), Plan("CNN, mean", 8, moved=True)),
-        (Plan("MLP", 512, moved=True), Plan("CNN", 8)),
+        (Plan("CNN of three, mean", 8), Plan("MLP", 512, moved=True)),
+        (Plan("CNN of three, mean", 8), Plan("CNN", 8, moved=True)),
         (Plan("MLP", 512, moved=True), Plan("CNN", 8, moved=True)),
-        (Plan("CNN", 8, moved=True), Plan("CNN, mean", 8, moved=True)),
-        (Plan("CNN, mean", 8), Plan("CNN", 8, moved=True)),
     ):
         for view in views:
             found = paired_bootstrap(
