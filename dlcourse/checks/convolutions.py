@@ -244,6 +244,21 @@ def stride_and_dilation_swapped(x, weight, bias, stride, padding, dilation):
     return np.einsum("ncijab,fcab->nfij", seen, weight) + bias[:, None, None]
 
 
+@conv2d.mistake(
+    "You thin the image out by `stride` first, and then the window stands on what is left. Does a "
+    "window by the formula see neighbours there, or pixels that lie apart?",
+    loses=("stride", "together"),
+)
+def image_thinned_out(x, weight, bias, stride, padding, dilation):
+    x = np.pad(x, ((0, 0), (0, 0), (padding,) * 2, (padding,) * 2))[:, :, ::stride, ::stride]
+    reach = [dilation * (k - 1) + 1 for k in weight.shape[2:]]
+    lack = [(0, max(0, r - s)) for r, s in zip(reach, x.shape[2:], strict=True)]
+    x = np.pad(x, ((0, 0), (0, 0), *lack))
+    seen = np.lib.stride_tricks.sliding_window_view(x, reach, axis=(2, 3))
+    seen = seen[:, :, :, :, ::dilation, ::dilation]
+    return np.einsum("ncijab,fcab->nfij", seen, weight) + bias[:, None, None]
+
+
 @conv2d.mistake("Where is the border in yours?", loses=("padding", "together"))
 def padding_ignored(x, weight, bias, stride, padding, dilation):
     reach = [dilation * (k - 1) + 1 for k in weight.shape[2:]]
@@ -516,6 +531,17 @@ def windows_flipped(x, kernel_size, stride, padding):
     return seen.reshape(len(x), x.shape[1] * kernel_size[0] * kernel_size[1], -1)
 
 
+@im2col.mistake("Your window lies on its side. Which of `kernel_size` is its height?")
+def window_on_its_side(x, kernel_size, stride, padding):
+    kernel_size = kernel_size[::-1]
+    x = np.pad(x, ((0, 0), (0, 0), (padding,) * 2, (padding,) * 2))
+    if kernel_size[0] > x.shape[2] or kernel_size[1] > x.shape[3]:
+        raise ValueError
+    seen = np.lib.stride_tricks.sliding_window_view(x, kernel_size, axis=(2, 3))
+    seen = seen[:, :, ::stride, ::stride].transpose(0, 1, 4, 5, 2, 3)
+    return seen.reshape(len(x), x.shape[1] * kernel_size[0] * kernel_size[1], -1)
+
+
 @im2col.mistake("A column of yours holds one channel alone. What does a filter need of a place?")
 def a_column_for_each_channel(x, kernel_size, stride, padding):
     x = np.pad(x, ((0, 0), (0, 0), (padding,) * 2, (padding,) * 2))
@@ -689,6 +715,24 @@ def overwritten(dy, x, weight, stride, padding):
         dweight += np.einsum("nf,ncab->fcab", dy[:, :, i, j], padded[there])
         dpadded[there] = np.einsum("nf,fcab->ncab", dy[:, :, i, j], weight)
     dx = dpadded[:, :, p : p + x.shape[2], p : p + x.shape[3]]
+    return dx, dweight, dy.sum(axis=(0, 2, 3))
+
+
+@conv2d_backward.mistake(
+    "Where windows overlap, you take the mean of what they send to a pixel. Move that pixel a "
+    "little: does each of them feel half of the move, or all of it?",
+    loses=("dx",),
+)
+def mean_where_windows_overlap(dy, x, weight, stride, padding):
+    p, (kh, kw) = padding, weight.shape[2:]
+    padded = np.pad(x, ((0, 0), (0, 0), (p, p), (p, p)))
+    dpadded, dweight, often = np.zeros(padded.shape), np.zeros(weight.shape), np.zeros(padded.shape)
+    for i, j in np.ndindex(dy.shape[2:]):
+        there = (..., slice(i * stride, i * stride + kh), slice(j * stride, j * stride + kw))
+        dweight += np.einsum("nf,ncab->fcab", dy[:, :, i, j], padded[there])
+        dpadded[there] += np.einsum("nf,fcab->ncab", dy[:, :, i, j], weight)
+        often[there] += 1
+    dx = (dpadded / np.maximum(often, 1))[:, :, p : p + x.shape[2], p : p + x.shape[3]]
     return dx, dweight, dy.sum(axis=(0, 2, 3))
 
 
@@ -1394,6 +1438,20 @@ def list_turned_round(layers):
 
 
 @receptive_field.mistake(
+    "From the top down you multiply a size by a stride. Between five neighbours lie four steps: "
+    "which of the two numbers does a stride stretch?",
+    loses=("size",),
+)
+def sizes_stretched(layers):
+    size, step, first = 1, 1, 0
+    for kernel_size, stride, padding, dilation in reversed(layers):
+        size = size * stride + dilation * (kernel_size - 1)
+        first = first * stride - padding
+        step *= stride
+    return size, step, first
+
+
+@receptive_field.mistake(
     "You add strides. Every second one of every second one: every how many?", loses=("step",)
 )
 def strides_added(layers):
@@ -1847,8 +1905,8 @@ def everybody_counts():
 
 
 @life_rule.mistake(
-    "Living cells are right. But a dead one with four neighbours is born in yours: which living "
-    "one has the same score?",
+    "A dead cell with four neighbours is born in yours. What is its score, and who else has one "
+    "between your limits?",
     loses=("births",),
 )
 def everybody_counts_up_to_four():

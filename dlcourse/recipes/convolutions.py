@@ -33,7 +33,7 @@ RATES = {
     "MLP": (0.001, 0.003, 0.01, 0.03, 0.1),
     "CNN": (0.001, 0.003, 0.01, 0.03),
     "CNN of three": (0.003, 0.01, 0.03, 0.1),
-    "CNN of three, mean": (0.003, 0.01, 0.03, 0.1),
+    "CNN of three, mean": (0.01, 0.03, 0.1, 0.3),
 }
 Part = tuple[np.ndarray, np.ndarray]  # images (N, 28, 28) from 0 to 1 in float32, labels (N,)
 
@@ -200,6 +200,7 @@ def run(seeds: range = range(5)) -> dict:
         (Plan("MLP", 12), Plan("CNN", 8)),
         (Plan("MLP", 512), Plan("CNN", 4)),
         (Plan("MLP", 512), Plan("CNN", 8)),
+        (Plan("MLP", 512), Plan("CNN of three, mean", 8)),
         (Plan("CNN of three", 8), Plan("CNN of three, mean", 8)),
         (Plan("MLP", 512), Plan("MLP", 512, moved=True)),
         (Plan("CNN", 8), Plan("CNN", 8, moved=True)),
