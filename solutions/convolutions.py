@@ -327,8 +327,8 @@ check("receptive_field", receptive_field)
 # ## Predict: sizes, parameters, work
 #
 # A colour image, 3 channels of 32 by 32 pixels, goes into a convolution with 16 filters of 5 by 5,
-# stride 2, padding 1, dilation 1 and a bias. Behind it stands a max pooling of 2 by 2 with
-# stride 2. Work out on paper:
+# stride 2, padding 1, dilation 1 and a bias. Behind it stands a max pooling of 3 by 3 with
+# stride 3. Work out on paper:
 #
 # - `side`: how many units high is a feature map of the convolution?
 # - `parameters`: how many numbers does the convolution learn?
@@ -362,7 +362,7 @@ sizes_forecast = {
     "dense": 11_062_800,
     "multiplications": 270_000,
     "columns": 16_875,
-    "period": 4,
+    "period": 6,
 }
 ### END SOLUTION
 
@@ -380,12 +380,12 @@ patch = rng.normal(size=(1, 3, 8, 8))
 def pooled(moved):
     image = np.zeros((1, 3, 32, 32))
     image[:, :, 8:16, 8 + moved : 16 + moved] = patch
-    y = conv2d(image, weight, np.zeros(16), 2, 1, 1)[:, :, :14, :14]
-    return y.reshape(1, 16, 7, 2, 7, 2).max(axis=(3, 5))
+    y = conv2d(image, weight, np.zeros(16), 2, 1, 1)
+    return y.reshape(1, 16, 5, 3, 5, 3).max(axis=(3, 5))
 
 
 print("columns:", im2col(np.zeros((1, 3, 32, 32)), (5, 5), 2, 1).shape)
-for moved in range(1, 9):
+for moved in range(1, 13):
     places = range(3)  # by how many places the map may have moved
     same = [np.allclose(np.roll(pooled(0), k, axis=3), pooled(moved)) for k in places]
     print(moved, "pixels:", f"the same map, {same.index(True)} on" if any(same) else "another map")
