@@ -70,10 +70,13 @@ class Conv1d(Layer):
         weight, p = self.params["weight"], self.padding
         self._check(x)
         self._x = x = np.pad(x, ((0, 0), (0, 0), (p, p)))
-        y = np.zeros((len(x), len(weight), self._places), np.result_type(x, weight))
+        shape = len(x), len(weight), self._places
+        y = np.zeros(shape, np.result_type(x, weight))
         for a in range(weight.shape[2]):
             y += weight[:, :, a] @ x[:, :, self._under(a)]
-        return y + self.params["bias"][:, None] if "bias" in self.params else y
+        if "bias" in self.params:
+            y += self.params["bias"][:, None]
+        return y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         """Add to ``grads`` and return ``dx``, for ``dy`` of the shape of y."""
@@ -83,15 +86,17 @@ class Conv1d(Layer):
         for a in range(weight.shape[2]):
             there = self._under(a)
             dx[:, :, there] += weight[:, :, a].T @ dy
-            self.grads["weight"][:, :, a] += (dy @ x[:, :, there].transpose(0, 2, 1)).sum(axis=0)
+            product = dy @ x[:, :, there].transpose(0, 2, 1)  # (N, out_channels, in_channels)
+            self.grads["weight"][:, :, a] += product.sum(axis=0)
         if "bias" in self.grads:
             self.grads["bias"] += dy.sum(axis=(0, 2))
         return dx[:, :, p : x.shape[2] - p]
 
     def _under(self, a: int) -> slice:
-        """Where in the padded series entry ``a`` of the window stands, at all places."""
+        """Where in the padded series entry ``a`` of the window stands."""
         first = a * self.dilation
-        return slice(first, first + self.stride * (self._places - 1) + 1, self.stride)
+        last = first + self.stride * (self._places - 1)
+        return slice(first, last + 1, self.stride)
 
     def _check(self, x: np.ndarray) -> None:
         weight = self.params["weight"]
