@@ -40,7 +40,7 @@ def _(rng):
     yield case((1, 2, 5, 8), (3, 2, 3), "stride 2, a side that isn't used up", "stride", 2)
     yield case((2, 2, 3, 4), (3, 2, 3), "padding 2", "padding", 1, 2)
     yield case((1, 2, 6, 7), (3, 2, 3), "dilation 2", "dilation", 1, 0, 2)
-    yield case((2, 3, 6, 9), (2, 2, 3), "all three", "together", 2, 1, 3)
+    yield case((2, 3, 7, 9), (2, 2, 3), "all three, and a rest", "together", 2, 1, 3)
     yield case((1, 2, 3, 3), (3, 3, 3), "the window is the image", "plain")
     yield case((2, 3, 7, 4), (1, 1, 2), "stride 3, larger than the window", "stride", 3)
     while True:

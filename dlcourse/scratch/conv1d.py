@@ -86,7 +86,7 @@ class Conv1d(Layer):
         for a in range(weight.shape[2]):
             there = self._under(a)
             dx[:, :, there] += weight[:, :, a].T @ dy
-            product = dy @ x[:, :, there].transpose(0, 2, 1)  # (N, out_channels, in_channels)
+            product = dy @ x[:, :, there].transpose(0, 2, 1)
             self.grads["weight"][:, :, a] += product.sum(axis=0)
         if "bias" in self.grads:
             self.grads["bias"] += dy.sum(axis=(0, 2))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlcourse.scratch.conv import Conv2d
@@ -60,6 +60,7 @@ def test_it_is_torchs(shape, channels, options, rng):
         close(layer.grads[name], param.grad.numpy(), name)
 
 
+@settings(max_examples=40)
 @given(
     n=st.integers(0, 3),
     channels=st.tuples(st.integers(1, 3), st.integers(1, 3)),
