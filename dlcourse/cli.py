@@ -246,15 +246,23 @@ def feedback(slug: Slug, db: Database = None, root: Root = Path(".")) -> None:
 @app.command()
 def report(
     slug: Slug,
-    html: Annotated[bool, typer.Option("--html", help="as a page, the only form so far")] = True,
+    html: Annotated[bool, typer.Option("--html", help="a page, and its JSON: the default")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="the same as data")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="its items as a table")] = False,
+    before: Annotated[
+        Path | None, typer.Option(help="where this class took the same inventory before the part")
+    ] = None,
     out: Out = None,
     db: Database = None,
     root: Root = Path("."),
 ) -> None:
-    """Write the report on the class: distribution, exercises, the mistakes made, students."""
+    """Write the report on the class: points, exercises, mistakes, and how it was graded."""
     from dlcourse.grading.report import report
 
-    console.print(f"Report: {report(slug, root, out=out)}")
+    if html + as_json + csv > 1:
+        raise CourseError("Choose one of --html, --json and --csv.")
+    form = "json" if as_json else "csv" if csv else "html"
+    console.print(f"Report: {report(slug, root, out=out, form=form, before=before)}")
 
 
 @app.command()

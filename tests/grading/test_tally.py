@@ -1,19 +1,15 @@
 import pytest
 
 from dlcourse.checks.core import registry
-from dlcourse.grading.jobs import digest
-from dlcourse.grading.scores import Row
-from dlcourse.grading.tally import correlation, describe, tally
+from dlcourse.grading.tally import tally
 
 
-def test_correlation_of_what_does_not_vary_is_none():
-    assert correlation([1, 1, 1], [1, 2, 3]) is None
-    assert correlation([1], [2]) is None
-    assert correlation([1, 2, 3], [3, 2, 1]) == pytest.approx(-1)
+@pytest.fixture(scope="module")
+def data(graded):
+    return tally("neurons", graded.home)
 
 
-def test_an_exercise_is_described_by_what_the_class_earned(graded):
-    data = tally("neurons", graded.home)
+def test_an_exercise_is_described_by_what_the_class_earned(data):
     students = data["students"]
     for exercise in data["exercises"]:
         points = [student["exercises"][exercise["name"]] for student in students]
@@ -23,53 +19,36 @@ def test_an_exercise_is_described_by_what_the_class_earned(graded):
         assert all(0 <= share <= 1 for share in exercise["parts"].values())
 
 
-def test_who_has_no_verdict_got_no_part_right():
-    rows = [Row(who, {"a": points}, {}, {"a": 2}) for who, points in (("ada", 2), ("bob", 0))]
-    said = {"ada": {"a": {"parts": {"x": True, "y": True}}}, "bob": {}}
-    assert describe("a", rows, said)["parts"] == {"x": 0.5, "y": 0.5}
+def test_an_exercise_is_held_against_the_others_without_itself(data):
+    from dlcourse.grading.items import discrimination
+
+    exercise = data["exercises"][0]
+    points = [student["exercises"][exercise["name"]] for student in data["students"]]
+    rest = [s["automatic"] - p for s, p in zip(data["students"], points, strict=True)]
+    assert exercise["discrimination"] == discrimination(points, rest)
 
 
-def test_mistakes_are_counted_the_most_frequent_first(graded):
-    mistakes = tally("neurons", graded.home)["mistakes"]
-    counts = [mistake["count"] for mistake in mistakes]
-    assert counts == sorted(counts, reverse=True) and min(counts) >= 1
-    names = [(mistake["exercise"], mistake["mistake"]) for mistake in mistakes]
-    assert len(names) == len(set(names)) and all(mistake["hint"] for mistake in mistakes)
+def test_automatic_and_written_points_are_apart(data):
+    assert sum(bar["count"] for bar in data["automatic"]["bars"]) == 20
+    waits = sum(bool(student["to_be_graded"]) for student in data["students"])
+    assert 0 < waits < 20
+    assert sum(bar["count"] for bar in data["written"]["bars"]) == 20 - waits
+    assert (data["automatic"]["of"], data["written"]["of"]) == (27, 4)
+
+
+def test_all_known_mistakes_of_the_sample_class_are_counted(data):
+    names = [(made["exercise"], made["mistake"]) for made in data["mistakes"]]
     unit = registry.unit("neurons")
     assert set(names) == {(e.name, m) for e in unit.exercises.values() for m in e.mistakes}
+    assert len(names) == len(set(names)) and all(made["hint"] for made in data["mistakes"])
+    assert all(made["count"] == len(made["students"]) >= 1 for made in data["mistakes"])
 
 
 def test_who_has_no_grade_is_listed_with_the_reason(slips):
     assert tally("neurons", slips.home)["not_graded"] == slips.result.failed
 
 
-def test_a_mistake_says_who_made_it(graded):
-    for mistake in tally("neurons", graded.home)["mistakes"]:
-        assert mistake["count"] == len(mistake["students"]) == len(set(mistake["students"]))
-    first = {m["mistake"] for m in tally("neurons", graded.home)["mistakes"] if m["students"]}
-    assert first
-
-
-def test_what_was_repaired_or_not_run_is_remarked(slips):
-    remarks = tally("neurons", slips.home)["remarks"]
-    assert any("edited" in line for line in remarks["edited-check"])
-    assert remarks["dies"][0].startswith("not all was run: its kernel died")
-    assert "solution" not in remarks
-
-
-def test_times_and_version_come_from_the_journal(graded):
-    data = tally("neurons", graded.home)
-    assert data["code"] == [digest()]
-    for told in data["seconds"].values():
-        assert 0 <= told["median"] <= told["most"]
-    assert data["seconds"]["total"]["most"] > 0
-
-
-def test_a_journal_that_is_gone_leaves_the_rest(graded, tmp_path):
-    journal = graded.home / "journal"
-    journal.rename(tmp_path / "journal")
-    try:
-        data = tally("neurons", graded.home)
-    finally:
-        (tmp_path / "journal").rename(journal)
-    assert data["remarks"] == {} and data["seconds"] == {} and len(data["students"]) == 20
+def test_without_isolation_the_report_says_so_first(slips):
+    data = tally("neurons", slips.home)
+    assert set(data["isolation"]) == {"same-process"}
+    assert any("without isolation" in warning for warning in data["warnings"])
