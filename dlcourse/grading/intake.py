@@ -23,6 +23,7 @@ with needs("grading"):
     from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
 MAX_BYTES = 64 << 20  # a larger file is refused; outputs are dropped anyway, so none needs it
+MAX_CELLS = 5000  # each takes its time to be checked, also where it is empty
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 BOMS = [  # the longer ones first: UTF-32's begins like UTF-16's
     (b"\xef\xbb\xbf", "utf-8-sig"),
@@ -162,6 +163,8 @@ def clean(found: dict, name: str, notes: list[str]) -> nbformat.NotebookNode:
     cells = found.get("cells")
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
         raise Refused(f"{name} is JSON, but not a notebook: it has no list of cells.")
+    if len(cells) > MAX_CELLS:
+        raise Refused(f"{name} has {len(cells)} cells, more than the {MAX_CELLS} allowed.")
     kernel = _dict(_dict(found.get("metadata")).get("kernelspec")).get("name", "python3")
     if kernel != "python3":
         notes.append(f"it asked for the kernel {str(kernel)[:40]!r}: python3 is used.")

@@ -5,6 +5,7 @@ called in any process on any machine that has the course.
 """
 
 import copy
+import json
 import re
 import time
 from dataclasses import replace
@@ -19,6 +20,7 @@ from dlcourse.grading.sandbox import Sandbox, Submission
 from dlcourse.grading.wire import Malformed
 
 __all__ = ["Execution", "Limits", "Sheet", "run"]
+CELL = 3_000_000  # characters of its source, as it is sent
 GRACE = 3  # seconds that an interrupted cell has to come to its end
 
 
@@ -103,6 +105,10 @@ class _Conversation:
             return self._no_points(
                 cell, name, f"the check itself failed: this sheet has no exercise {name!r}"
             )
+        if len(json.dumps(cell.source)) > CELL:
+            why = f"a cell of more than {CELL / 1e6:.0f} MB is not run"
+            self._flag(why)
+            return self._no_points(cell, name, why)
         trial = name and judging.trial(self.sheet.slug, name, self.sheet.keys.get(name))
         seen, why = None, ""
         started = time.monotonic()
@@ -121,6 +127,8 @@ class _Conversation:
                 why = why or failed
             else:
                 cell.outputs, flags = shown.outputs(said)
+                if name and any(o.output_type == "execute_result" for o in cell.outputs):
+                    flags.append(f"displayed a value in the check of {name}")
             for flag in flags:
                 self._flag(flag)
             self._note_missing(cell)
@@ -181,6 +189,8 @@ class _Conversation:
                 self.channel.send("end")
         except TimeoutError:
             raise _Stopped(f"{why}, and could not be interrupted") from None
+        except (EOFError, OSError):
+            raise _Stopped(f"{why}, and ended when it was interrupted") from None
         return message.value
 
     def _what_stopped(self, error: Exception) -> str:

@@ -6,7 +6,13 @@ import stat
 from pathlib import Path
 
 from dlcourse.grading.course import did_you_mean
-from dlcourse.grading.errors import CourseError
+from dlcourse.grading.errors import CourseError, needs
+
+with needs("grading"):
+    from nbgrader.utils import parse_utc
+
+FILES, BYTES = 500, 256 << 20  # beside a notebook: more is neither hashed nor copied
+TIME = "timestamp.txt"
 
 
 def chosen(slug: str, home: Path, student: str | None) -> list[str]:
@@ -58,13 +64,56 @@ def keep(path: Path, lines: list[str]) -> None:
         path.unlink(missing_ok=True)
 
 
+def sayable(text: str) -> str:
+    """One line that any file and terminal can hold, whatever a learner calls a file or class."""
+    other = "\N{REPLACEMENT CHARACTER}"
+    return "".join(c if c.isprintable() else " " if c.isspace() else other for c in text)
+
+
+def beside(folder: Path) -> tuple[list[Path], list[str]]:
+    """The ordinary files of a submission that are no notebooks, as far as they are taken.
+
+    No link is followed and no pipe opened. And what is left out, in words.
+    """
+    files: list[Path] = []
+    left: list[Path] = []
+    notes: list[str] = []
+    room = BYTES
+    for where, folders, names in os.walk(folder):
+        folders.sort()
+        for path in (Path(where, name) for name in sorted(names) if not name.endswith(".ipynb")):
+            about = path.lstat()
+            if not stat.S_ISREG(about.st_mode):
+                continue
+            if path == folder / TIME and not _is_time(path):
+                notes.append(f"{TIME} holds no time: the submission counts as handed in on time.")
+                continue
+            if len(files) < FILES and about.st_size <= room:
+                files.append(path)
+                room -= about.st_size
+            else:
+                left.append(path)
+    if left:
+        more = f" and {len(left) - 1} more files" if left[1:] else ""
+        most = f"{FILES} files and {BYTES / 1e6:.0f} MB beside a notebook are kept"
+        notes.append(f"'{left[0].name}'{more} left out: no more than {most}.")
+    return files, notes
+
+
+def _is_time(path: Path) -> bool:
+    """Whether nbgrader can read what it takes for the moment of handing in."""
+    try:
+        parse_utc(path.read_bytes()[:100].decode().strip())
+    except Exception:  # whatever the parser makes of it
+        return False
+    return path.lstat().st_size <= 100
+
+
 def stage(folder: Path, to: Path) -> None:
-    """Copy the ordinary files of a submission that are no notebooks; no link is followed."""
+    """Copy what ``beside`` takes."""
     shutil.rmtree(to, ignore_errors=True)
     to.mkdir(parents=True)
-    for where, _, files in os.walk(folder):
-        for item in (Path(where, name) for name in files if not name.endswith(".ipynb")):
-            if stat.S_ISREG(item.lstat().st_mode):
-                copy = to / item.relative_to(folder)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(item, copy)
+    for path in beside(folder)[0]:
+        copy = to / path.relative_to(folder)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)

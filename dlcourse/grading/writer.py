@@ -1,5 +1,6 @@
 """The one writer: what becomes of a submission before and after it is executed."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ from dlcourse.grading.journal import (
 from dlcourse.grading.pipeline import NotGraded, Pipeline, scores
 from dlcourse.grading.restore import sheet_cells
 from dlcourse.grading.scores import Row, graded_notebook, verdict_errors
-from dlcourse.grading.submissions import failure_note, keep, notes_file
+from dlcourse.grading.submissions import beside, failure_note, keep, notes_file, sayable
 
 
 @dataclass
@@ -76,9 +77,12 @@ class Run:
         return self.home / "submitted" / student / self.slug
 
     def source(self, student: str) -> Source:
-        """The bytes that this student's grade is made from."""
+        """The bytes that this student's grade is made from; none where they can't be read."""
+        submission = ""
+        with contextlib.suppress(OSError):
+            submission = of_submission(self.folder(student))
         return Source(
-            of_submission(self.folder(student)),
+            submission,
             self.sheet_hash,
             self.sheet.fingerprint,
             jobs.digest(),
@@ -86,9 +90,10 @@ class Run:
         )
 
     def is_done(self, student: str) -> bool:
-        return is_done(
+        source = self.source(student)
+        return bool(source.submission) and is_done(
             self.earlier.get(student),
-            self.source(student),
+            source,
             self.recorded.get(student, {}),
             graded_notebook(self.slug, self.home, student),
         )
@@ -97,8 +102,9 @@ class Run:
         """What is to be executed; None where the submission came to its end here."""
         self.sources[student] = self.source(student)
         taken = take(self.folder(student), self.slug, self.cells, self.max_bytes)
-        self.notes[student] = taken.notes
         try:
+            left_out = beside(self.folder(student))[1]
+            self.notes[student] = [sayable(note) for note in taken.notes + left_out]
             if taken.reason:
                 raise NotGraded(taken.reason)
             clean = self.pipeline.clean(student, taken.notebook)
@@ -112,6 +118,7 @@ class Run:
         student, done = back.job.student, back.execution
         if done is None:
             return self.fail(student, back.why)
+        done.stopped, done.flags = sayable(done.stopped), [sayable(flag) for flag in done.flags]
         try:
             notebook = self.pipeline.finish(student, done)
             with undisturbed():
@@ -130,6 +137,7 @@ class Run:
 
     def fail(self, student: str, why: str) -> None:
         """No new grade; the earlier one stays, and so does its copy."""
+        why = sayable(why)
         with undisturbed():
             self.journal.add(self.entry(student, FAILED, why))
             self._note(student, why)
