@@ -288,6 +288,25 @@ def test_what_is_changed_while_the_tests_run_costs_the_points(own, name):
     )
 
 
+def test_what_is_changed_and_mended_between_two_statements_is_seen(own):
+    answer = f"""
+import numpy.testing as t
+right, wrong = t.assert_allclose.__code__, ({RETURNS}).__code__
+def twice(x):
+    t.assert_allclose.__code__ = wrong if x == 1 else right
+    return x
+"""
+    tests = "x = twice(1)\nassert_allclose(x, 2)\ntwice(0)"
+    points, done = judged(own, answer, tests=tests)
+    assert points == 0 and "while the tests ran" in shown(done.notebook.cells[3])
+
+
+def test_an_answer_may_warn_though_warnings_were_made_errors(own):
+    loud = "import warnings\nwarnings.simplefilter('error')\n"
+    loud += "def twice(x):\n    warnings.warn('hm')\n    return x + x"
+    assert judged(own, loud)[0] == POINTS
+
+
 def test_threads_beside_the_tests_are_flagged(own):
     code = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()"
     points, done = judged(own, RIGHT, code)
