@@ -22,13 +22,13 @@ pytestmark = needs_sandbox
 SLUG = "own"
 RIGHT = "def double(frame):\n    return 2 * frame"
 CELLS = [
-    new_code_cell("import numpy as np\nfrom scipy import special", id="imports"),
+    new_code_cell("import numpy as np\nfrom markupsafe import escape", id="imports"),
     cell("close", "def close(a, b):\n    return bool(np.allclose(a, b))", locked=True),
     cell("double", f"### BEGIN SOLUTION\n{RIGHT}\n### END SOLUTION", solution=True),
     cell(
         "test_double",
         "assert close(double(2), 4), 'twice two is four'\n### BEGIN HIDDEN TESTS\n"
-        "assert double(special.expit(0.0)) == 1\n### END HIDDEN TESTS",
+        "assert double(len(escape(chr(60)))) == 8\n### END HIDDEN TESTS",
         grade=True,
         locked=True,
         points=3,
@@ -105,10 +105,10 @@ def test_each_gets_the_points_that_nbgraders_rules_give(own, student):
 
 
 def test_hidden_tests_are_not_in_the_sheet_and_are_what_graded(own):
-    assert "special.expit" not in json.dumps(own.released)
+    assert "chr(60)" not in json.dumps(own.released)
     graded = nbformat.read(graded_notebook(SLUG, own.home, "bob"), 4)
     tests = next(c for c in graded.cells if c.id == "test_double")
-    assert "special.expit" in tests.source and tests.outputs[-1].ename == "AssertionError"
+    assert "chr(60)" in tests.source and tests.outputs[-1].ename == "AssertionError"
 
 
 def test_grades_and_flags_say_that_the_tests_ran_beside_the_learners_code(own):
@@ -133,6 +133,6 @@ def test_packages_that_the_sheet_imports_are_there_and_no_others(own):
     from dlcourse.grading.enclosure import distributions
     from dlcourse.grading.jobs import imports
 
-    assert imports(SLUG, own.home) == ("numpy", "scipy", "scipy.special")
-    assert distributions(["scipy.special", "json", "dlcourse.data"]) == ["scipy"]
+    assert imports(SLUG, own.home) == ("markupsafe", "markupsafe.escape", "numpy")
+    assert distributions(["markupsafe.escape", "json", "dlcourse.data"]) == ["MarkupSafe"]
     assert distributions(["no_such_module"]) == []
