@@ -4,11 +4,15 @@ Nothing here knows what is right. In a learner's notebook it runs in the same pr
 the check; at grading, alone in another one.
 """
 
+import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
+
+import numpy as np
 
 from dlcourse.checks.core.values import describe, fresh, identical, plain
 
@@ -38,6 +42,23 @@ def wrong_form(name: str, of: str, candidate: Any) -> str:
     return ""
 
 
+@contextmanager
+def as_usual() -> Iterator[None]:
+    """What another cell switched off, or on, is no fault of this answer."""
+    torch = sys.modules.get("torch")
+    with np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"):
+        if torch is None:
+            yield
+            return
+        before = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float32)
+        try:
+            with torch.enable_grad():
+                yield
+        finally:
+            torch.set_default_dtype(before)
+
+
 def outcome(
     look: Callable | None, of: str, names: tuple[str, ...], candidate: Any, args: tuple
 ) -> Outcome:
@@ -49,7 +70,8 @@ def outcome(
     given = fresh(args)
     called = (lambda: candidate) if of == "value" else candidate
     try:
-        raw = look(called, *given) if look else _named(of, names, called(*given))
+        with as_usual():
+            raw = look(called, *given) if look else _named(of, names, called(*given))
     except (Exception, SystemExit) as error:
         kinds = tuple(c.__name__ for c in type(error).__mro__ if c is not object)
         return Outcome(raised=kinds, message=what_happened(error))

@@ -194,3 +194,17 @@ def test_a_mistake_of_type_is_recognised_by_its_type_inside_a_list_too():
 def test_a_shape_is_a_tuple_whoever_gives_it():
     assert wrong(torch.zeros(2, 3).shape, (2, 3)) is None
     assert wrong(torch.zeros(2, 3).shape, (3, 2)) is not None
+
+
+def test_what_another_cell_switched_off_is_no_fault_of_this_answer():
+    exercise = registry.unit("pytorch").exercises["mended_regressor"]
+    trial = exercise.trial(3)
+    torch.set_grad_enabled(False)
+    torch.set_default_dtype(torch.float64)
+    try:
+        with np.errstate(all="raise"):
+            assert trial.verdict(exercise.from_source("reference")).right
+        assert not torch.is_grad_enabled() and torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_grad_enabled(True)
+        torch.set_default_dtype(torch.float32)
