@@ -125,7 +125,7 @@ def the_map(course: Course) -> str:
     for title, of_part in course.parts:
         done = sum(unit.is_here for unit in of_part)
         lines += ["", f"::::{{dropdown}} {title}: {done} of {len(of_part)}"]
-        lines += [":open:"] if 0 < done else []
+        lines += [":open:"] if done else []
         lines += ["", "| Unit | Minutes | Exercises | Builds on |", "|---|---:|---:|---|"]
         for unit in of_part:
             on = ", ".join(units[slug].title for slug in unit.after) or "–"

@@ -46,22 +46,7 @@ def grade(
     ``backend`` executes the notebooks: in this process where there is none. With ``resume`` those
     are skipped whose grade is in journal and gradebook already, and was made from the same bytes.
     """
-    with one_engine():
-        return _grade(
-            slug, Path(home).resolve(), student, console, isolation, resume, backend, max_bytes
-        )
-
-
-def _grade(
-    slug: str,
-    home: Path,
-    student: str | None,
-    console: Console | None,
-    isolation: str,
-    resume: bool,
-    backend: Backend | None,
-    max_bytes: int | None,
-) -> Result:
+    home = Path(home).resolve()
     known(isolation)
     is_released(slug, home)
     students = chosen(slug, home, student)
@@ -73,7 +58,7 @@ def _grade(
             console.print(name, style=style, end="", markup=False, highlight=False)
             console.print(f": {what}", markup=False, highlight=False)
 
-    with locked(home, url := database(home)), contextlib.closing(backend):
+    with one_engine(), contextlib.closing(backend), locked(home, url := database(home)):
         run = Run(slug, home, url, isolation, say, max_bytes)
         for name in students:
             recover(graded_notebook(slug, home, name).parent)
