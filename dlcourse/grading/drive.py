@@ -29,30 +29,32 @@ def drive(
     memory, however large the class is.
     """
     waiting, ready, done = deque(students), deque[Job](), 0
-    while True:
-        while (ready or waiting) and len(backend.running()) < backend.slots:
-            job = ready.popleft() if ready else prepare(waiting.popleft())
-            if job is None:
+    with stoppable() as ask:
+        while True:
+            ask()
+            while (ready or waiting) and len(backend.running()) < backend.slots:
+                job = ready.popleft() if ready else prepare(waiting.popleft())
+                if job is None:
+                    done += 1
+                else:
+                    backend.submit(job)
+                watch(done, backend.running())
+            if not backend.running():
+                return
+            ahead = waiting and len(ready) < backend.slots
+            for back in backend.wait(0 if ahead else 1.0):
+                if ready:
+                    backend.submit(ready.popleft())
+                finished(back)
                 done += 1
-            else:
-                backend.submit(job)
+                ahead = False
+            if ahead:
+                job = prepare(waiting.popleft())
+                if job is None:
+                    done += 1
+                else:
+                    ready.append(job)
             watch(done, backend.running())
-        if not backend.running():
-            return
-        ahead = waiting and len(ready) < backend.slots
-        for back in backend.wait(0 if ahead else 1.0):
-            if ready:
-                backend.submit(ready.popleft())
-            finished(back)
-            done += 1
-            ahead = False
-        if ahead:
-            job = prepare(waiting.popleft())
-            if job is None:
-                done += 1
-            else:
-                ready.append(job)
-        watch(done, backend.running())
 
 
 @contextmanager
@@ -77,29 +79,45 @@ def watched(total: int, console: Console | None) -> Iterator[Watch]:
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """Ctrl-C waits until the block has come to its end: what is written is written whole."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+def stoppable() -> Iterator[Callable[[], None]]:
+    """Ctrl-C and a request to end (SIGTERM) interrupt the block; call what it yields at each turn.
+
+    The interruption may come while Python runs a destructor or a weak reference's callback, where
+    it only prints exceptions: so it is remembered, and raised again at the next turn.
+    """
     came: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
-    try:
+
+    def ask() -> None:
+        if came:
+            raise KeyboardInterrupt
+
+    def interrupt(number: int, frame: object) -> None:
+        came.append(number)
+        ask()
+
+    with _handled(interrupt):
+        yield ask
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Both wait until the block has come to its end: what is written is written whole."""
+    came: list[int] = []
+    with _handled(lambda number, frame: came.append(number)):
         yield
-    finally:
-        signal.signal(signal.SIGINT, before)
     if came:
         raise KeyboardInterrupt
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
-    """A request to end (SIGTERM) is like Ctrl-C."""
+def _handled(handler: Callable[[int, object], object]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield  # signals come to the main thread only
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)

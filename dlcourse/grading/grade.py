@@ -14,7 +14,7 @@ from rich.text import Text
 
 from dlcourse.grading.backends import Backend, InProcess
 from dlcourse.grading.course import database, writable
-from dlcourse.grading.drive import drive, stoppable, watched
+from dlcourse.grading.drive import drive, watched
 from dlcourse.grading.errors import CourseError
 from dlcourse.grading.gradebooks import one_engine
 from dlcourse.grading.isolation import known
@@ -68,7 +68,6 @@ def grade(
         with (
             Pipeline.opened(slug, home) as run.pipeline,
             watched(len(students), console) as watch,
-            stoppable(),
         ):
             try:
                 drive(students, run.prepare, backend, run.finished, watch)

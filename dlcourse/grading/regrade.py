@@ -18,7 +18,7 @@ from dlcourse.checks.core.secret import SIZE
 from dlcourse.grading import jobs
 from dlcourse.grading.backends import Backend, Finished, InProcess
 from dlcourse.grading.course import database, writable
-from dlcourse.grading.drive import drive, stoppable, watched
+from dlcourse.grading.drive import drive, watched
 from dlcourse.grading.gradebooks import one_engine
 from dlcourse.grading.isolation import known
 from dlcourse.grading.jobs import Job
@@ -73,7 +73,6 @@ def regrade(
         with (
             Pipeline.opened(slug, home) as run.pipeline,
             watched(len(students), console) as watch,
-            stoppable(),
         ):
             drive(students, run.prepare, backend, run.finished, watch)
         run.out.failed = {**run.result.failed}
@@ -150,7 +149,6 @@ def determinism(
         with (
             Pipeline.opened(slug, home) as run.pipeline,
             watched(2 * len(students), console) as watch,
-            stoppable(),
         ):
             for number, seed in enumerate(seeds):
                 said: dict[str, dict[tuple[str, str], bool]] = {}

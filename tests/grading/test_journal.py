@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import small
 
-from dlcourse.grading import pipeline
+from dlcourse.grading import drive, pipeline
 from dlcourse.grading.backends import InProcess
 from dlcourse.grading.grade import Interrupted, grade
 from dlcourse.grading.journal import FAILED, GRADED, Entry, Journal, Source, of_submission
@@ -142,19 +142,60 @@ def test_ctrl_c_leaves_a_state_that_can_be_resumed_and_says_so(nursery, ungraded
     assert len(small.contents(home)[0]) == done
 
 
-def test_ctrl_c_waits_for_what_is_being_written(ungraded, tmp_path, monkeypatch):
+@pytest.fixture
+def as_in_a_terminal():
+    """A shell's background jobs ignore Ctrl-C, and so do their tests' children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_request_to_end_waits_for_what_is_being_written(
+    ungraded, tmp_path, monkeypatch, as_in_a_terminal, number
+):
     home = small.duplicate(ungraded, tmp_path / "class")
     swap = pipeline.swap
 
     def interrupted(made, copy):
         if copy.parent.name == "s02":
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
         swap(made, copy)
 
     monkeypatch.setattr(pipeline, "swap", interrupted)
     with pytest.raises(Interrupted, match="3 of 30"):
         grade("small", home, backend=InProcess(small.stand_in))
     assert [*Journal("small", home).last()] == ["s00", "s01", "s02"] == [*small.contents(home)[0]]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_request_to_end_that_python_swallows_is_heard_at_the_next_student(
+    ungraded, tmp_path, as_in_a_terminal
+):
+    class Referent:
+        def __del__(self):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0)  # where the handler runs: what it raises is only printed
+
+    def execute(job):
+        if job.student == "s02":
+            Referent()
+        return small.stand_in(job)
+
+    home = small.duplicate(ungraded, tmp_path / "class")
+    with pytest.raises(Interrupted, match="3 of 30"):
+        grade("small", home, backend=InProcess(execute))
+
+
+def test_an_ignored_ctrl_c_stays_ignored():
+    """``dlcourse grade … &`` in a script goes on when somebody presses Ctrl-C there."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with drive.stoppable() as ask:
+            os.kill(os.getpid(), signal.SIGINT)
+            ask()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 # What counts as done --------------------------------------------------------------------------
