@@ -68,6 +68,13 @@ def configure(c: Any, root: str | Path = ".") -> Any:
         "nbgrader.preprocessors.AssignLatePenalties",
         "nbgrader.preprocessors.CheckCellMetadata",
     ]
+    # Stock feedback (formgrader has a button for it) shows mark schemes and runs students' scripts.
+    c.GenerateFeedback.preprocessors = [
+        "dlcourse.grading.mask.Marks",
+        "dlcourse.grading.mask.Mask",  # ours: no hidden tests, cases and mark schemes
+        "dlcourse.grading.harmless.Harmless",  # ours: nothing that a student wrote is run
+        "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+    ]
     return c
 
 
