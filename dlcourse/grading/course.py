@@ -68,11 +68,15 @@ def configure(c: Any, root: str | Path = ".") -> Any:
         "nbgrader.preprocessors.AssignLatePenalties",
         "nbgrader.preprocessors.CheckCellMetadata",
     ]
-    # Stock feedback (formgrader has a button for it) shows mark schemes and runs students' scripts.
+    # nbgrader's own pages show a student's HTML as it is: formgrader on the instructor's Jupyter
+    # server, where a script could do whatever the instructor can; and stock feedback, which shows
+    # mark schemes too.
+    harmless = "dlcourse.grading.harmless.Harmless"
+    c.HTMLExporter.preprocessors = [harmless]
     c.GenerateFeedback.preprocessors = [
         "dlcourse.grading.mask.Marks",
         "dlcourse.grading.mask.Mask",  # ours: no hidden tests, cases and mark schemes
-        "dlcourse.grading.harmless.Harmless",  # ours: nothing that a student wrote is run
+        harmless,
         "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
     ]
     return c

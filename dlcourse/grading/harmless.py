@@ -1,7 +1,7 @@
-"""For nbgrader's own feedback template, which shows Markdown and outputs as they come.
+"""For nbgrader's own pages, which show Markdown and outputs as they come, scripts included.
 
-``dlcourse feedback`` needs none of this: its page cleans whatever it shows. But formgrader has a
-button that makes nbgrader's page, and that page runs what a student wrote.
+Formgrader shows them on the instructor's Jupyter server, where a script has the instructor's
+rights. ``dlcourse feedback`` needs none of this: its page cleans whatever it shows.
 """
 
 import re

@@ -1,5 +1,7 @@
 """The pages that students get back: what is in them, what isn't, and that nothing in them acts."""
 
+import re
+
 import hostile
 import nbformat
 import pytest
@@ -215,3 +217,28 @@ def test_stock_nbgraders_own_page_is_harmless_too(home):
     body = path.read_text().partition("<body>")[2]
     assert "onerror" not in "".join(str(each) for each in harm(body))
     assert not [each for each in harm(body) if each in ("script", "iframe", "style", "svg")]
+
+
+def test_formgrader_runs_nothing_of_a_students_on_the_instructors_server(home):
+    """It exports as here; a script in its page could do whatever the instructor can."""
+    from nbconvert.exporters import HTMLExporter
+    from nbgrader.server_extensions.formgrader import handlers
+
+    about = dict.fromkeys(("base_url", "assignment_id", "notebook_id", "submission_id"), "x")
+    about |= dict.fromkeys(("index", "total"), 0) | {"mathjax_url": "", "first_name": ""}
+    with session(home) as config:
+        config.HTMLExporter.template_name = "formgrade"
+        config.HTMLExporter.extra_template_basedirs = [handlers.template_path]
+        text, _ = HTMLExporter(config=config).from_filename(
+            str(home / "autograded" / "s00" / small.SLUG / "small.ipynb"), resources=about
+        )
+    assert "pwned" in text  # the sources are there, as text
+    for name in ("handler", "script", "frame from elsewhere", "svg"):
+        assert hostile.HTML[name] not in text
+    body = text.partition("<body")[2]
+    found = {each for each in map(str, harm(body)) if "onerror" in each or "attacker" in each}
+    assert not found and "window.pwned" not in "".join(scripts(body))
+
+
+def scripts(html):
+    return re.findall(r"<script.*?</script>", html, re.DOTALL)
