@@ -72,6 +72,11 @@ def test_what_is_harmless_stays():
     )
 
 
+def test_what_only_says_that_it_is_an_image_is_shown_as_its_text():
+    forged = hostile.OUTPUTS["PNG that is none"]["data"] | {"text/plain": "Figure"}
+    assert displayed([hostile.bundle(**forged)]) == "<pre>Figure</pre>"
+
+
 def test_classes_and_anchors_of_the_page_cant_be_borrowed():
     assert clean(hostile.HTML["our own classes"]) == "<div>4 of 4</div>"
 
@@ -82,6 +87,7 @@ def test_formulas_are_mathml_that_every_browser_shows():
     assert 'display="block"' in prose("$$\\frac{1}{2}$$") and "<mfrac>" in prose("$$\\frac{1}{2}$$")
     assert "<mtable" in prose("\\begin{align} a &= b \\end{align}")
     assert "script" not in formula(r"\text{<script>alert(1)</script>}")
+    assert "href" not in formula(r"\href{https://attacker.test}{x}")
 
 
 def test_a_formula_that_is_none_stands_there_as_it_was_typed():
