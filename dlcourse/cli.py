@@ -235,11 +235,21 @@ def regrade(
 
 
 @app.command()
-def feedback(slug: Slug, db: Database = None, root: Root = Path(".")) -> None:
-    """Write a page of feedback for each graded sheet."""
+def feedback(
+    slug: Slug,
+    outputs: Annotated[
+        bool, typer.Option(help="show what cells displayed; a learner's may tell hidden inputs")
+    ] = True,
+    db: Database = None,
+    root: Root = Path("."),
+) -> None:
+    """Write a page of feedback for each graded sheet: points, parts, comments, and hints.
+
+    Nothing in a page runs or is fetched. Hidden cases and mark schemes aren't in it.
+    """
     from dlcourse.grading.feedback import feedback
 
-    pages = feedback(slug, root)
+    pages = feedback(slug, root, outputs)
     console.print(f"{len(pages)} pages under {Path(root) / 'feedback'}")
 
 

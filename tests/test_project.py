@@ -13,6 +13,7 @@ from packaging.specifiers import SpecifierSet
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+PAGES = ("README.md", "CONTRIBUTING.md", "pages/instructor.md", "pages/grading-trust.md")
 
 
 def text(name):
@@ -66,7 +67,7 @@ def test_constraints_install_on_the_oldest_python_that_we_promise():
 
 def test_every_make_target_that_is_written_about_exists():
     targets = set(re.findall(r"^([a-z-]+):", text("Makefile"), re.MULTILINE))
-    for page in ("README.md", "CONTRIBUTING.md", "pages/instructor.md"):
+    for page in PAGES:
         assert set(re.findall(r"`make ([a-z-]+)", text(page))) <= targets
         assert set(re.findall(r"^ +make ([a-z-]+)", text(page), re.MULTILINE)) <= targets
 
@@ -77,7 +78,7 @@ def test_every_command_that_is_written_about_exists():
     from dlcourse.cli import app
 
     commands = set(typer.main.get_command(app).commands)
-    for page in ("README.md", "CONTRIBUTING.md", "pages/instructor.md"):
+    for page in PAGES:
         named = re.findall(r"(?:`|^ +)dlcourse ([a-z-]+)", text(page), re.MULTILINE)
         assert named and set(named) <= commands
 

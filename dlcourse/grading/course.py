@@ -50,10 +50,11 @@ def configure(c: Any, root: str | Path = ".") -> Any:
         "--IPKernelApp.log_level=ERROR",  # else each kernel warns of its unencrypted sockets
     ]
     # What students wrote runs in nobody's browser, in formgrader neither.
+    c.HTMLExporter.preprocessors = ["dlcourse.grading.harmless.Harmless"]
     c.HTMLExporter.sanitize_html = True
     c.HTMLExporter.filters = {
-        "clean_html": "dlcourse.grading.harmless.html",
-        "markdown2html": "dlcourse.grading.harmless.markdown",
+        "clean_html": "dlcourse.grading.harmless.clean_html",
+        "markdown2html": "dlcourse.grading.harmless.markdown2html",
     }
     # By name, so that reading these settings loads none of it.
     c.Autograde.sanitize_preprocessors = [
@@ -73,6 +74,13 @@ def configure(c: Any, root: str | Path = ".") -> Any:
         "nbgrader.preprocessors.SaveAutoGrades",
         "nbgrader.preprocessors.AssignLatePenalties",
         "nbgrader.preprocessors.CheckCellMetadata",
+    ]
+    # By our command the pages are our own; `nbgrader generate_feedback` shows no more than they do.
+    c.GenerateFeedback.preprocessors = [
+        "dlcourse.grading.mask.Marks",
+        "dlcourse.grading.mask.Mask",  # ours: no hidden tests, cases and mark schemes
+        "dlcourse.grading.harmless.Harmless",
+        "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
     ]
     return c
 

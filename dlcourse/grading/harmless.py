@@ -1,57 +1,56 @@
-"""What students wrote and displayed, as HTML that does nothing.
+"""For nbgrader's own pages, which show Markdown and outputs as they come, scripts included.
 
-No script, form or frame is left, and nothing that a browser would fetch: pictures are in the page
-itself. nbgrader's pages use it, both those for students and formgrader's, which an instructor reads
-while logged in.
+Formgrader shows them on the instructor's Jupyter server, where a script has the instructor's
+rights. ``dlcourse feedback`` needs none of this: its page cleans whatever it shows.
+
+Outputs are replaced before the page is made, for nbconvert's templates put what an output says of
+its picture's width into the page as it is; Markdown and all other HTML are filtered in the page.
 """
 
 from typing import Any
 
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+
+from dlcourse.grading.clean import clean
+from dlcourse.grading.displayed import one
 from dlcourse.grading.errors import needs
+from dlcourse.grading.prose import prose
 
 with needs("grading"):
-    import nh3
     from jinja2 import pass_context
-    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
-
-TAGS = nh3.ALLOWED_TAGS | {"tfoot"}
-GONE = {"script", "style", "iframe", "object", "embed", "svg", "math", "template", "noscript"}
-ATTRIBUTES = {tag: set(names) for tag, names in nh3.ALLOWED_ATTRIBUTES.items()}
-ATTRIBUTES["*"] = {"class", "id", "style", "title", "aria-hidden", "aria-label"}
-ATTRIBUTES["details"] = {"open"}
-STYLES = {"border-left", "margin", "padding", "padding-left", "text-align", "font-weight"}
-PICTURES = tuple(f"data:image/{kind};base64," for kind in ("png", "jpeg", "gif", "webp"))
-POLICY = (  # should anything get through, the browser refuses it
-    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; "
-    "base-uri 'none'; form-action 'none'"
-)
+    from nbgrader.preprocessors import NbGraderPreprocessor
 
 
-def html(text: Any) -> str:
-    """``text`` without what could run, be sent or be fetched."""
-    return nh3.clean(
-        text.decode() if isinstance(text, bytes) else str(text),
-        tags=TAGS,
-        clean_content_tags=GONE,
-        attributes=ATTRIBUTES,
-        attribute_filter=_kept,
-        filter_style_properties=STYLES,
-        url_schemes={"http", "https", "mailto", "data"},
-    )
+class Cleaned(str):
+    """HTML in which nothing acts. MathJax, which makes links of a formula that asks for one, is
+    kept out of it."""
+
+    def __new__(cls, html: str) -> "Cleaned":
+        return super().__new__(cls, f'<div class="tex2jax_ignore">{html}</div>')
 
 
-def _kept(tag: str, name: str, value: str) -> str | None:
-    """A picture's data, and a link that is one; no other address."""
-    if name == "src":
-        return value if value.startswith(PICTURES) else None
-    if name in ("href", "cite"):
-        return value if value.startswith(("http://", "https://", "mailto:", "#")) else None
-    return value
+class Harmless(NbGraderPreprocessor):
+    """What cells displayed, as HTML of our making and nothing else."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        nb.metadata.pop("widgets", None)
+        for cell in nb.cells:
+            if cell.cell_type == "code":
+                cell.outputs = [
+                    new_output("display_data", data={"text/html": Cleaned(shown)})
+                    for output in cell.outputs
+                    if (shown := one(output))
+                ]
+        return nb, resources
+
+
+def clean_html(html: Any) -> str:
+    """nbconvert's filter: without what could run, be sent or be fetched."""
+    return html if isinstance(html, Cleaned) else Cleaned(clean(str(html)))
 
 
 @pass_context
-def markdown(context: Any, source: str) -> str:
-    """nbconvert's filter of this name, made harmless; pictures attached to the cell are shown."""
-    attached = context.get("cell", {}).get("attachments", {})
-    renderer = IPythonRenderer(escape=False, attachments=attached, exclude_anchor_links=True)
-    return html(MarkdownWithMath(renderer=renderer).render(source))
+def markdown2html(context: Any, source: str) -> str:
+    """nbconvert's filter: without the same, and formulas as MathML; attached pictures are shown."""
+    return Cleaned(prose(source, context.get("cell", {}).get("attachments")))

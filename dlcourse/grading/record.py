@@ -112,7 +112,7 @@ def warnings(data: dict[str, Any]) -> list[str]:
         if len(data[key]) > 1:
             said.append(
                 f"The class was graded with {len(data[key])} {what}, so not everybody met the same "
-                "checks. Grade again with: dlcourse regrade"
+                "checks. What would change says dlcourse regrade; dlcourse grade grades all alike."
             )
     return said
 

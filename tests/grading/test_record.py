@@ -4,6 +4,7 @@ import json
 
 import pytest
 import small
+from nbformat.v4 import new_output
 
 from dlcourse.grading.backends import InProcess
 from dlcourse.grading.grade import grade
@@ -84,6 +85,18 @@ def test_a_later_failure_does_not_hide_how_the_standing_grade_came_about(home):
     data = found(home)
     assert data["stopped"] == {"s02": "the code ended its own process"}
     assert "s02" in data["not_graded"] and data["isolation"] == {"bubblewrap": STUDENTS}
+
+
+def test_a_check_of_ours_that_crashed_is_no_stop_of_the_learners(home):
+    def crashes(job):
+        done = told(job)
+        (cell,) = (c for c in done.notebook.cells if c.id == "add_check")
+        cell.outputs = [new_output("error", ename="CheckBroken", evalue="ours", traceback=[])]
+        return done
+
+    grade(small.SLUG, home, "s03", backend=InProcess(crashes))
+    data = found(home)
+    assert "s03" not in data["stopped"] and "ours" in data["not_graded"]["s03"]
 
 
 def test_two_versions_of_the_course_are_warned_of(home, monkeypatch):
