@@ -120,7 +120,7 @@ check("splits_needed", splits_needed)
 # - **f** Twenty networks were each compared with the baseline. Nineteen intervals hold 0; the
 #   twentieth is +0.5 [0.1, 0.9]. Is that one better?
 #
-# Set `what_it_shows` to a dict with the keys `a` to `f`. The words are `"better"`, `"worse"`,
+# Set `what_it_shows` to a dict with the keys `a` to `f`. The words are `"better"`,
 # `"equal"`, `"can't tell"`, and `"unfair"` where the comparison itself is, so that its interval is
 # of no use.
 #

@@ -470,6 +470,8 @@ def _(case, parts):
     for name, value in scores.items():
         if value is None:
             said[name] = f"`{name}` should be a list of finite numbers: one score a split."
+        elif len(value) < 5:
+            said[name] = f"`{name}` has scores of fewer than 5 splits."
         elif len(value) not in T95:
             said[name] = f"`{name}` should have a score for each of 5, 10, 15 or 20 splits."
         elif np.ptp(value) == 0:
@@ -507,7 +509,9 @@ def _(case, parts):
         said["cost"] = "`parameters` and `seconds` of the model should be numbers above 0."
 
     limits = parts["limits"]["limits"]
-    if not isinstance(limits, list) or len({str(limit).strip() for limit in limits}) < 3:
+    if not isinstance(limits, list):
+        said["limits"] = "`limits` should be a list, with a sentence for each."
+    elif len({str(limit).strip() for limit in limits}) < 3:
         said["limits"] = "`limits` should be a list of at least three different sentences."
     elif not all(sentence(limit, 40) for limit in limits):
         said["limits"] = "`limits` should be sentences: what follows, for whom, or how much."
@@ -746,8 +750,8 @@ def free_of_charge():
 
 
 @study.mistake(
-    "More data would always help. What, in particular, can't be concluded from your numbers? Think "
-    "of who isn't in the data, what wasn't measured, and how small a difference you'd have missed.",
+    "What, in particular, can't be concluded from your numbers? Think of who isn't in the data, of "
+    "what wasn't measured, and of how small a difference you'd have missed.",
     loses=("limits",),
 )
 def no_limits():
