@@ -1,4 +1,4 @@
-"""Recorded run of the unit on fairness: nine rules for mortgages, two for calls, and their gaps.
+"""Recorded run of the unit on fairness: eight rules for mortgages, two for calls, and their gaps.
 
     python -m dlcourse.recipes.fairness
 
@@ -7,7 +7,7 @@ same advertisement: five folds, each left out once, again for every seed, which 
 a network's first weights. A rule says yes to about as many as were approved, or called, among the
 people it was trained on: its cutoffs come from there. Nothing else is chosen. Intervals draw people
 anew (whole advertisements in the audit), and seeds, from the judgements made: they don't train
-anew. It takes about two minutes of one processor's time.
+anew. It takes about a minute of one processor's time.
 """
 
 import time

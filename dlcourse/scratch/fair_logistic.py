@@ -63,7 +63,7 @@ def fit(
     of the labels is missing.
 
     Source: Bishop, *Pattern Recognition and Machine Learning* (2006), section 4.3.3; the penalty is
-    a soft form of the constraint of Zafar et al., *Fairness Constraints* (2017), section 3.2.
+    a soft form of the constraint of Zafar et al., *Fairness Constraints* (2017).
     """
     _inputs(x)
     labels = zeros_and_ones("labels", labels)

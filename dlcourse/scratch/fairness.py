@@ -166,7 +166,7 @@ def reweigh(labels: np.ndarray, group: np.ndarray) -> np.ndarray:
     for other shapes, for no people, and for labels other than 0 and 1.
 
     Source: Kamiran and Calders, *Data preprocessing techniques for classification without
-    discrimination* (2012), section 4.2.2.
+    discrimination* (2012), reweighing.
     """
     labels = zeros_and_ones("labels", labels)
     names, place = members(group, len(labels))
@@ -186,7 +186,7 @@ def forced_false_positive_rate(prevalence: float, ppv: float, tpr: float) -> flo
     \mathrm{TPR}`. NaN where that exceeds 1: no rule is like that. Raises ValueError unless
     0 < p < 1, 0 < PPV <= 1 and 0 <= TPR <= 1.
 
-    Source: Chouldechova, *Fair prediction with disparate impact* (2017), section 2.2.
+    Source: Chouldechova, *Fair prediction with disparate impact* (2017).
     """
     if not (0 < prevalence < 1 and 0 < ppv <= 1 and 0 <= tpr <= 1):
         raise ValueError(
