@@ -71,10 +71,10 @@ def by_counting(decisions, group):
 
 @demographic_parity_gap.alternative
 def person_by_person(decisions, group):
-    approved, people = {}, {}
+    approved, people = dict.fromkeys(group.tolist(), 0), dict.fromkeys(group.tolist(), 0)
     for d, g in zip(decisions.tolist(), group.tolist()):  # noqa: B905 - a learner's loop
-        people[g] = people.get(g, 0) + 1
-        approved[g] = approved.get(g, 0) + d
+        people[g] += 1
+        approved[g] += d
     rates = sorted(approved[g] / people[g] for g in people)
     return rates[-1] - rates[0], 1.0 if rates[-1] == 0 else rates[0] / rates[-1]
 
@@ -189,6 +189,17 @@ def groups_called_nought_and_one(decisions, group):
         return rates.max() - rates.min(), rates.min() / rates.max()
 
 
+@demographic_parity_gap.mistake(
+    "Your ratio is to the rate of the largest group. To which one does the statement compare?",
+    loses=("ratio",),
+)
+def against_the_largest_group(decisions, group):
+    names, people = np.unique(group, return_counts=True)
+    rates = [decisions[group == g].mean() for g in names]
+    largest = rates[int(np.argmax(people))]
+    return max(rates) - min(rates), min(rates) / largest if largest > 0 else 1.0
+
+
 # equalized_odds_gap -----------------------------------------------------------
 
 equalized_odds_gap = Exercise(
@@ -284,7 +295,7 @@ def by_bincount(labels, decisions, group):
         taken = np.bincount(place, weights=(labels == label) & (decisions == 1))
         rates = taken[people > 0] / people[people > 0]
         gaps.append(float(np.ptp(rates)) if rates.size >= 2 else float("nan"))
-    return (*gaps, float(np.fmax(*gaps)))
+    return (*gaps, float(np.fmax(gaps[0], gaps[1])))
 
 
 @equalized_odds_gap.alternative
@@ -313,7 +324,7 @@ def labels_swapped(labels, decisions, group):
         cells = [decisions[(group == g) & (labels == label)] for g in np.unique(group)]
         rates = [c.mean() for c in cells if len(c)]
         gaps.append(max(rates) - min(rates) if len(rates) > 1 else np.nan)
-    return gaps[0], gaps[1], np.fmax(*gaps)
+    return gaps[0], gaps[1], np.fmax(gaps[0], gaps[1])
 
 
 @equalized_odds_gap.mistake(
@@ -326,7 +337,7 @@ def the_other_way_round(labels, decisions, group):
         cells = [labels[(group == g) & (decisions == decision)] for g in np.unique(group)]
         rates = [c.mean() for c in cells if len(c)]
         gaps.append(max(rates) - min(rates) if len(rates) > 1 else np.nan)
-    return gaps[0], gaps[1], np.fmax(*gaps)
+    return gaps[0], gaps[1], np.fmax(gaps[0], gaps[1])
 
 
 @equalized_odds_gap.mistake(
@@ -413,7 +424,7 @@ def nan_spreads(labels, decisions, group):
                 ]
             )
         gaps.append(rates.max() - rates.min())
-    return gaps[0], gaps[1], np.fmax(*gaps)
+    return gaps[0], gaps[1], np.fmax(gaps[0], gaps[1])
 
 
 @equalized_odds_gap.mistake(
@@ -442,6 +453,39 @@ def worst_is_nan(labels, decisions, group):
         rates = [c.mean() for c in cells if len(c)]
         gaps.append(max(rates) - min(rates) if len(rates) > 1 else np.nan)
     return gaps[0], gaps[1], np.max(gaps)
+
+
+@equalized_odds_gap.mistake(
+    "A group that lacks people of one label is missing from both of your gaps. From which one does "
+    "the statement leave it out?",
+    loses=("empty",),
+)
+def out_of_both_gaps(labels, decisions, group):
+    whole = [
+        g
+        for g in np.unique(group)
+        if all(np.any((group == g) & (labels == label)) for label in (0, 1))
+    ]
+    gaps = []
+    for label in (1, 0):
+        rates = [decisions[(group == g) & (labels == label)].mean() for g in whole]
+        gaps.append(max(rates) - min(rates) if len(rates) > 1 else np.nan)
+    return gaps[0], gaps[1], np.fmax(gaps[0], gaps[1])
+
+
+@equalized_odds_gap.mistake(
+    "You give up where a group has nobody of a label. The statement says what the answer is then.",
+    loses=("empty",),
+)
+def gives_up(labels, decisions, group):
+    gaps = []
+    for label in (1, 0):
+        rates = []
+        for g in np.unique(group):
+            own = decisions[(group == g) & (labels == label)].tolist()
+            rates.append(sum(own) / len(own))
+        gaps.append(max(rates) - min(rates))
+    return gaps[0], gaps[1], max(gaps)
 
 
 # calibration_by_group ---------------------------------------------------------
@@ -516,9 +560,9 @@ def by_histograms(scores, labels, group, bins):
     with np.errstate(all="ignore"):
         mean_score = np.bincount(cell, weights=scores, minlength=size) / counts
         rate = np.bincount(cell, weights=labels, minlength=size) / counts
-    counts, mean_score, rate = (v.reshape(len(names), bins) for v in (counts, mean_score, rate))
-    gaps = np.where(counts > 0, counts * np.abs(mean_score - rate), 0.0)
-    return counts, mean_score, rate, gaps.sum(axis=1) / counts.sum(axis=1)
+    n, mean, share = (np.reshape(v, (len(names), bins)) for v in (counts, mean_score, rate))
+    gaps = np.where(n > 0, n * np.abs(mean - share), 0.0)
+    return n, mean, share, gaps.sum(axis=1) / n.sum(axis=1)
 
 
 @calibration_by_group.alternative
@@ -536,8 +580,8 @@ def by_edges(scores, labels, group, bins):
         rates = [y.mean() if len(y) else np.nan for _, y in cells]
         off = [abs(s.sum() - y.sum()) for s, y in cells]
         out.append((counts, means, rates, sum(off) / sum(counts)))
-    counts, means, rates, error = zip(*out, strict=True)
-    return np.array(counts), np.array(means), np.array(rates), np.array(error)
+    found = [np.array(column) for column in zip(*out, strict=True)]
+    return found[0], found[1], found[2], found[3]
 
 
 @calibration_by_group.mistake(
@@ -656,8 +700,8 @@ def every_bin_the_same(scores, labels, group, bins):
     with np.errstate(all="ignore"):
         mean_score = np.bincount(cell, weights=scores, minlength=size) / counts
         rate = np.bincount(cell, weights=labels, minlength=size) / counts
-    counts, mean_score, rate = (v.reshape(len(names), bins) for v in (counts, mean_score, rate))
-    return counts, mean_score, rate, np.nanmean(np.abs(mean_score - rate), axis=1)
+    n, mean, share = (np.reshape(v, (len(names), bins)) for v in (counts, mean_score, rate))
+    return n, mean, share, np.nanmean(np.abs(mean - share), axis=1)
 
 
 @calibration_by_group.mistake(
@@ -672,9 +716,9 @@ def shares_of_all_people(scores, labels, group, bins):
     with np.errstate(all="ignore"):
         mean_score = np.bincount(cell, weights=scores, minlength=size) / counts
         rate = np.bincount(cell, weights=labels, minlength=size) / counts
-    counts, mean_score, rate = (v.reshape(len(names), bins) for v in (counts, mean_score, rate))
-    gaps = np.where(counts > 0, counts * np.abs(mean_score - rate), 0.0)
-    return counts, mean_score, rate, gaps.sum(axis=1) / counts.sum()
+    n, mean, share = (np.reshape(v, (len(names), bins)) for v in (counts, mean_score, rate))
+    gaps = np.where(n > 0, n * np.abs(mean - share), 0.0)
+    return n, mean, share, gaps.sum(axis=1) / n.sum()
 
 
 @calibration_by_group.mistake(
@@ -688,9 +732,9 @@ def errors_cancel(scores, labels, group, bins):
     with np.errstate(all="ignore"):
         mean_score = np.bincount(cell, weights=scores, minlength=size) / counts
         rate = np.bincount(cell, weights=labels, minlength=size) / counts
-    counts, mean_score, rate = (v.reshape(len(names), bins) for v in (counts, mean_score, rate))
-    gaps = np.where(counts > 0, counts * (mean_score - rate), 0.0)
-    return counts, mean_score, rate, np.abs(gaps.sum(axis=1)) / counts.sum(axis=1)
+    n, mean, share = (np.reshape(v, (len(names), bins)) for v in (counts, mean_score, rate))
+    gaps = np.where(n > 0, n * (mean - share), 0.0)
+    return n, mean, share, np.abs(gaps.sum(axis=1)) / n.sum(axis=1)
 
 
 @calibration_by_group.mistake(
@@ -704,8 +748,8 @@ def the_worst_bin(scores, labels, group, bins):
     with np.errstate(all="ignore"):
         mean_score = np.bincount(cell, weights=scores, minlength=size) / counts
         rate = np.bincount(cell, weights=labels, minlength=size) / counts
-    counts, mean_score, rate = (v.reshape(len(names), bins) for v in (counts, mean_score, rate))
-    return counts, mean_score, rate, np.nanmax(np.abs(mean_score - rate), axis=1)
+    n, mean, share = (np.reshape(v, (len(names), bins)) for v in (counts, mean_score, rate))
+    return n, mean, share, np.nanmax(np.abs(mean - share), axis=1)
 
 
 @calibration_by_group.mistake(
@@ -721,9 +765,9 @@ def nan_in_the_error(scores, labels, group, bins):
     with np.errstate(all="ignore"):
         mean_score = np.bincount(cell, weights=scores, minlength=size) / counts
         rate = np.bincount(cell, weights=labels, minlength=size) / counts
-        counts, mean_score, rate = (v.reshape(len(names), bins) for v in (counts, mean_score, rate))
-        gaps = counts * np.abs(mean_score - rate)
-    return counts, mean_score, rate, gaps.sum(axis=1) / counts.sum(axis=1)
+        n, mean, share = (np.reshape(v, (len(names), bins)) for v in (counts, mean_score, rate))
+        gaps = n * np.abs(mean - share)
+    return n, mean, share, gaps.sum(axis=1) / n.sum(axis=1)
 
 
 @calibration_by_group.mistake(
@@ -737,9 +781,42 @@ def counts_as_floats(scores, labels, group, bins):
     with np.errstate(all="ignore"):
         mean_score = np.bincount(cell, weights=scores, minlength=size) / counts
         rate = np.bincount(cell, weights=labels, minlength=size) / counts
-    counts, mean_score, rate = (v.reshape(len(names), bins) for v in (counts, mean_score, rate))
-    gaps = np.where(counts > 0, counts * np.abs(mean_score - rate), 0.0)
-    return counts, mean_score, rate, gaps.sum(axis=1) / counts.sum(axis=1)
+    n, mean, share = (np.reshape(v, (len(names), bins)) for v in (counts, mean_score, rate))
+    gaps = np.where(n > 0, n * np.abs(mean - share), 0.0)
+    return n, mean, share, gaps.sum(axis=1) / n.sum(axis=1)
+
+
+@calibration_by_group.mistake(
+    "You square the distances. The statement takes their size.", loses=("error",)
+)
+def squared_distances(scores, labels, group, bins):
+    names, row = np.unique(group, return_inverse=True)
+    cell = row * bins + np.minimum((scores * bins).astype(int), bins - 1)
+    size = len(names) * bins
+    counts = np.bincount(cell, minlength=size)
+    with np.errstate(all="ignore"):
+        mean_score = np.bincount(cell, weights=scores, minlength=size) / counts
+        rate = np.bincount(cell, weights=labels, minlength=size) / counts
+    n, mean, share = (np.reshape(v, (len(names), bins)) for v in (counts, mean_score, rate))
+    gaps = np.where(n > 0, n * (mean - share) ** 2, 0.0)
+    return n, mean, share, gaps.sum(axis=1) / n.sum(axis=1)
+
+
+@calibration_by_group.mistake(
+    "Your rate says how many scores are 0.5 or more. It should say what became of these people.",
+    loses=("rate", "error"),
+)
+def decisions_for_labels(scores, labels, group, bins):
+    names, row = np.unique(group, return_inverse=True)
+    cell = row * bins + np.minimum((scores * bins).astype(int), bins - 1)
+    size = len(names) * bins
+    counts = np.bincount(cell, minlength=size)
+    with np.errstate(all="ignore"):
+        mean_score = np.bincount(cell, weights=scores, minlength=size) / counts
+        rate = np.bincount(cell, weights=scores >= 0.5, minlength=size) / counts
+    n, mean, share = (np.reshape(v, (len(names), bins)) for v in (counts, mean_score, rate))
+    gaps = np.where(n > 0, n * np.abs(mean - share), 0.0)
+    return n, mean, share, gaps.sum(axis=1) / n.sum(axis=1)
 
 
 # reweigh ----------------------------------------------------------------------
@@ -815,9 +892,9 @@ def person_by_person_(labels, group):
         same_group = np.count_nonzero(group == g)
         same_label = np.count_nonzero(labels == y)
         weights.append(same_group * same_label / n / np.sum((group == g) & (labels == y)))
-    weights = np.array(weights)
+    weight = np.array(weights)
     groups = sorted(set(group.tolist()))
-    return weights, np.array([np.average(labels[group == g], weights=weights[group == g])
+    return weight, np.array([np.average(labels[group == g], weights=weight[group == g])
                               for g in groups])  # fmt: skip
 
 
@@ -977,6 +1054,23 @@ def label_one_only(labels, group):
     names = np.unique(group)
     return weights, np.array(
         [weights[group == g] @ labels[group == g] / weights[group == g].sum() for g in names]
+    )
+
+
+@reweigh.mistake(
+    "You divide by the number of people. Where a pair is missing, do their weights add up to it?",
+    loses=("missing",),
+)
+def by_people_for_weights(labels, group):
+    weights = np.array(
+        [
+            np.mean(group == g) * np.mean(labels == y) / np.mean((group == g) & (labels == y))
+            for y, g in zip(labels, group)  # noqa: B905 - a learner's loop
+        ]
+    )
+    names = np.unique(group)
+    return weights, np.array(
+        [weights[group == g] @ labels[group == g] / np.sum(group == g) for g in names]
     )
 
 

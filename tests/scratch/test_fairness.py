@@ -9,9 +9,14 @@ DECISIONS = np.array([1, 1, 1, 0, 1, 0, 0, 0])
 LABELS = np.array([1, 1, 0, 0, 1, 1, 0, 0])
 GROUP = np.array(["u"] * 4 + ["v"] * 4)
 
-people = st.lists(
-    st.tuples(st.integers(0, 1), st.integers(0, 1), st.integers(0, 3)), min_size=1, max_size=40
-).map(lambda rows: [np.array(column) for column in zip(*rows, strict=True)])
+
+def drawn(n, seed):
+    """Labels, decisions and groups of n people, of at most four groups."""
+    rng = np.random.default_rng(seed)
+    return [rng.integers(0, high, size=n) for high in (2, 2, rng.integers(1, 5))]
+
+
+people = st.builds(drawn, st.integers(1, 40), st.integers(0, 2**32 - 1))
 
 
 def test_the_parity_gap_by_hand():
