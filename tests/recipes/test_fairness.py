@@ -43,7 +43,7 @@ def test_the_seed_decides_and_nobody_is_judged_by_a_model_that_saw_them(toy, pol
 
 
 def test_cutoffs_do_on_the_training_people_what_they_promise(toy):
-    score = np.random.default_rng(1).random(400)
+    score = 1 / (1 + np.exp(-toy.features.sum(axis=1)))
     one, same = recipe.cutoffs("blind", score, toy.label, toy.group)
     assert one == same and abs(np.mean(score >= one) - toy.label.mean()) < 0.01
     for policy, of in (("parity", np.ones(400, bool)), ("opportunity", toy.label == 1)):
@@ -51,6 +51,22 @@ def test_cutoffs_do_on_the_training_people_what_they_promise(toy):
         yes = score >= least[toy.group]
         rates = [yes[of & (toy.group == g)].mean() for g in (0, 1)]
         assert abs(rates[0] - rates[1]) < 0.02
+        assert abs(rates[0] - np.mean((score >= one)[of])) < 0.02
+
+
+def test_each_group_is_judged_by_its_own_threshold(toy):
+    gaps = {}
+    for policy in ("blind", "parity"):
+        decision = recipe.judged(toy, policy, 0)[1]
+        gaps[policy] = abs(decision[toy.group == 0].mean() - decision[toy.group == 1].mean())
+    assert gaps["blind"] > 0.3 and gaps["parity"] < 0.1
+
+
+def test_the_seed_decides_a_networks_first_weights_too(toy, monkeypatch):
+    fold = recipe.folds(toy, 0)
+    monkeypatch.setattr(recipe, "folds", lambda task, seed: fold)
+    scores = [recipe.judged(toy, "network", seed)[0] for seed in (1, 2)]
+    assert (scores[0] != scores[1]).all()
 
 
 def test_a_hard_constraint_leaves_less_of_the_gap_than_none(toy):
