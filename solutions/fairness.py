@@ -68,8 +68,8 @@ check("demographic_parity_gap", demographic_parity_gap)
 # positive rates, the gap between their false positive rates, and the larger of the two.
 #
 # A group without anybody of label 1 has no true positive rate, and is left out of that gap; so it
-# is with label 0 and the other gap. A gap needs two rates: with fewer it is NaN. The third number is
-# the larger of the gaps that are numbers, and NaN only if both are NaN.
+# is with label 0 and the other gap. A gap needs two rates: with fewer it is NaN. The third number
+# is the larger of the gaps that are numbers, and NaN only if both are NaN.
 #
 # For example, `labels = [1, 1, 0, 1, 0, 0]`, `decisions = [1, 0, 1, 1, 0, 1]` and
 # `group = [3, 3, 3, 7, 7, 7]` give true positive rates of 0.5 and 1, false positive rates of 1 and
@@ -116,8 +116,8 @@ check("equalized_odds_gap", equalized_odds_gap)
 # - `mean_score`, of the same shape: their mean score, NaN where nobody is;
 # - `rate`, of the same shape: the share of them with label 1, NaN where nobody is;
 # - `error`, of shape `(groups,)`: for each group the mean of $|\text{mean score} - \text{rate}|$
-#   over its bins, each bin counting by the share of *the group's* people in it. Bins without anybody
-#   count nothing.
+#   over its bins, each bin counting by the share of *the group's* people in it. Bins without
+#   anybody count nothing.
 #
 # For example, one group with `scores = [0.25, 0.5, 1.0]`, `labels = [1, 0, 1]` and two bins gives
 # `counts = [[1, 2]]`, `mean_score = [[0.25, 0.75]]`, `rate = [[1, 0.5]]` and
@@ -271,7 +271,7 @@ check("reweigh", reweigh)
 # | `score_gap` | mean score, A's less B's |
 # | `decision_gap` | share that the learner's rule approves, A's less B's |
 # | `flattered` | B's mean score less the share of B approved in the past |
-# | `no_proxy_gap` | mean score, A's less B's, in a world where 500 people have z = 1 in A and in B |
+# | `no_proxy_gap` | mean score, A's less B's, if 500 people of A and 500 of B had z = 1 |
 #
 # Set `blind_forecast` to a dict from these keys to numbers; negative ones are allowed. A point
 # each; the cell after the check tries it. For example, if A's share were 55 % and B's 52.5 %, a gap
