@@ -271,7 +271,7 @@ check("reweigh", reweigh)
 # | `score_gap` | mean score, A's less B's |
 # | `decision_gap` | share that the learner's rule approves, A's less B's |
 # | `flattered` | B's mean score less the share of B approved in the past |
-# | `no_proxy_gap` | mean score, A's less B's, where 500 people have z = 1 in A and 500 in B |
+# | `no_proxy_gap` | mean score, A's less B's, if 500 people of A and 500 of B had z = 1 |
 #
 # Set `blind_forecast` to a dict from these keys to numbers; negative ones are allowed. A point
 # each; the cell after the check tries it. For example, if A's share were 55 % and B's 52.5 %, a gap

@@ -37,6 +37,8 @@ def _(rng):
     yield Case((np.array([1, 0, 1, 0, 0, 0, 1]), np.array([4] * 3 + [9] * 4)), "two groups", usual)
     yield Case((np.zeros(5, int), np.array([3, 3, 8, 8, 8])), "nobody is approved", nobody)
     yield Case((np.array([0, 0, 1, 0]), np.array([6, 6, 2, 2])), "nobody in one group", usual)
+    d, g = np.array([1, 1, 0, 0, 0, 0]), np.array([2, 2, 2, 5, 5, 5])
+    yield Case((d, g), "nobody in the second group", nobody)
     many = np.array([1] * 9 + [0] + [1] * 6 + [0] * 4 + [1] * 2 + [0] * 8)
     yield Case((many, np.repeat([20, 30, 40], 10)), "the middle group in the middle", usual)
     yield Case((np.array([1, 1, 1]), np.array([2, 5, 5])), "everybody is approved", ("gap",))
@@ -100,7 +102,7 @@ def the_first_and_the_last(decisions, group):
 @demographic_parity_gap.mistake(
     "A large group has more people approved than a small one, even if both are treated alike. By "
     "what do you divide?",
-    loses=("gap", "ratio"),
+    loses=("gap", "ratio", "nobody"),
 )
 def share_of_all_people(decisions, group):
     rates = [np.sum(decisions[group == g]) / len(group) for g in np.unique(group)]
@@ -110,7 +112,7 @@ def share_of_all_people(decisions, group):
 @demographic_parity_gap.mistake(
     "That is the make-up of those who were approved: which share of them belongs to a group. You "
     "are asked for the share of a group that was approved.",
-    loses=("gap", "ratio"),
+    loses=("gap", "ratio", "nobody"),
 )
 def make_up_of_the_approved(decisions, group):
     if not decisions.any():
@@ -121,7 +123,7 @@ def make_up_of_the_approved(decisions, group):
 
 @demographic_parity_gap.mistake(
     "You measure from the rate of all people together. Between which two rates is the gap?",
-    loses=("gap",),
+    loses=("gap", "nobody"),
 )
 def from_the_overall_rate(decisions, group):
     rates = np.array([decisions[group == g].mean() for g in np.unique(group)])
@@ -132,7 +134,7 @@ def from_the_overall_rate(decisions, group):
 @demographic_parity_gap.mistake(
     "A standard deviation is another measure of how far rates lie apart. The statement takes the "
     "two at the ends.",
-    loses=("gap",),
+    loses=("gap", "nobody"),
 )
 def deviation_of_the_rates(decisions, group):
     rates = [decisions[group == g].mean() for g in np.unique(group)]
@@ -141,7 +143,7 @@ def deviation_of_the_rates(decisions, group):
 
 @demographic_parity_gap.mistake(
     "Your ratio is 1 or more. Which of the two rates does the statement put on top?",
-    loses=("ratio",),
+    loses=("ratio", "nobody"),
 )
 def upside_down(decisions, group):
     rates = [decisions[group == g].mean() for g in np.unique(group)]
@@ -153,7 +155,7 @@ def upside_down(decisions, group):
 @demographic_parity_gap.mistake(
     "Your ratio is one of refusals. The gap is the same for both, the ratio isn't: which does the "
     "statement name?",
-    loses=("ratio",),
+    loses=("ratio", "nobody"),
 )
 def ratio_of_refusals(decisions, group):
     rates = [1 - decisions[group == g].mean() for g in np.unique(group)]
