@@ -47,7 +47,7 @@ def differing(slug, which, box):
     return wrong
 
 
-TORCH = ["pytorch", "gpu-training"]
+TORCH = [slug for slug in registry.units() if "torch" in registry.unit(slug).imports]
 NUMPY = [slug for slug in registry.units() if slug not in TORCH]
 
 
