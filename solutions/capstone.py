@@ -117,12 +117,14 @@ check("splits_needed", splits_needed)
 # - **d** +0.0 [-6.1, 6.1]. The report says: "as good as the baseline".
 # - **e** +1.6 [0.9, 2.3]. The network had forty tries at its settings, the baseline ran with its
 #   defaults.
-# - **f** Twenty networks were each compared with the baseline. Nineteen intervals hold 0; the
-#   twentieth is +0.5 [0.1, 0.9]. Is that one better?
+# - **f** A study compared twenty networks with the baseline, as planned and each fairly, and
+#   reports all of them: nineteen intervals hold 0, the twentieth is +0.5 [0.1, 0.9]. Is that one
+#   better?
 #
 # Set `what_it_shows` to a dict with the keys `a` to `f`. The words are `"better"`,
-# `"equal"`, `"can't tell"`, and `"unfair"` where the comparison itself is, so that its interval is
-# of no use.
+# `"equal"` where every difference that could matter is ruled out, `"can't tell"`, and `"unfair"`
+# where the comparison itself is, so that its interval is of no use. A word may be needed more than
+# once, or not at all.
 #
 # <details><summary>Hint: when is a comparison unfair?</summary>
 #
@@ -169,7 +171,7 @@ check("what_it_shows", what_it_shows)
 # - `interval`: low and high of your corrected interval, model minus baseline, with $t$ = 2.7764 for
 #   5 splits, 2.2622 for 10, 2.1448 for 15 and 2.0930 for 20;
 # - `parameters` of the model, and `seconds` to train it once;
-# - `limits`: at least three sentences on what doesn't follow.
+# - `limits`: a list of at least three sentences on what doesn't follow.
 #
 # Use numbers of this notebook's own run, not typed ones. The check sees whether all of it is there
 # and fits together. Whether it is a good study, a person sees.

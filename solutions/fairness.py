@@ -167,7 +167,7 @@ check("calibration_by_group", calibration_by_group)
 #
 # Write `forced_false_positives(prevalence, ppv, tpr)` for an array `prevalence` of shape
 # `(groups,)`, each strictly between 0 and 1, and two numbers, $0 < \text{PPV} \le 1$ and
-# $0 \le \text{TPR} \le 1$. Return
+# $0 < \text{TPR} \le 1$. Return
 #
 # - an array of shape `(groups,)` with the FPR of each group, and NaN for a group of which it would
 #   have to exceed 1: there no such rule exists;
@@ -212,11 +212,11 @@ check("forced_false_positives", forced_false_positives)
 # for a person of group g and label y. $P(g)$ and $P(y)$ are the shares of all people who are of
 # that group, or have that label, and $P(g, y)$ of those who are both.
 #
-# Write `reweigh(labels, group)`. Return the weights, one for each person, as they come out of the
-# formula, and for each group the weighted share of label 1: the sum of the weights of its people
-# with label 1 by the sum of the weights of all its people. A pair of group and label that doesn't
-# occur needs no weight; then that group's weighted share isn't that of the others, and you return
-# what it is.
+# Write `reweigh(labels, group)`. Return two arrays: the weights, of shape `(people,)`, as they come
+# out of the formula; and, of shape `(groups,)`, the weighted share of label 1 in each group: the
+# sum of the weights of its people with label 1 by the sum of the weights of all its people. A pair
+# of group and label that doesn't occur needs no weight; then that group's weighted share isn't that
+# of the others, and you return what it is.
 #
 # For example, `labels = [1, 1, 0, 0]` and `group = [2, 2, 2, 6]` give the weights
 # `[0.75, 0.75, 1.5, 0.5]`, and the shares `[0.5, 0]`: in group 6 nobody has the label 1, and no

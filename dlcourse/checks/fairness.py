@@ -237,6 +237,7 @@ def _(rng):
     yield case((2, (3, 1), (1, 4)), (6, (1, 3), (2, 1)), note="two groups")
     yield case((4, (3, 1), (1, 1)), (5, (1, 4), (3, 2)), (9, (2, 2), (0, 5)), note="three groups")
     yield case((11, (9, 1), (1, 9)), (12, (2, 3), (1, 7)), note="the gap is among label 1")
+    yield case((3, (1, 0), (2, 1)), (7, (1, 2), (0, 1)), note="one person of a label")
     yield case((3, (2, 2), (1, 3)), (7, (0, 0), (2, 1)), note="nobody of label 1", parts=empty)
     yield case(
         (3, (3, 1), (1, 3)),
@@ -1097,10 +1098,14 @@ def _(rng):
     yield Case((np.array([0.3, 0.3, 0.3]), 0.8, 0.7), "equal prevalences", usual)
     yield Case((np.array([0.2, 0.6]), 1.0, 0.9), "every positive decision is right", usual)
     yield Case((np.array([0.7, 0.1, 0.4]), 0.9, 0.8), "three groups", usual)
-    yield Case((np.array([0.4, 0.2]), 0.6, 0.0), "nobody gets a positive decision", ("gap",))
+    yield Case(
+        (np.array([0.7, 0.4]), 0.6, 0.5), "a prevalence above PPV, and still possible", usual
+    )
     yield Case((np.array([0.9, 0.5, 0.2]), 0.5, 0.8), "one group can't", impossible)
     yield Case((np.array([0.9, 0.2]), 0.6, 0.9), "one of two groups can't", impossible)
     yield Case((np.array([0.9, 0.95]), 0.3, 0.9), "no group can", impossible)
+    yield Case((np.array([0.6, 0.2]), 0.3, 0.45), "more false ones than negatives", impossible)
+    yield Case((np.array([0.5, 0.2]), 0.5, 1.0), "a rate of exactly 1", impossible)
     while True:
         p = rng.uniform(0.05, 0.6, size=rng.integers(2, 5))
         yield Case((p, float(rng.uniform(0.65, 0.97)), float(rng.uniform(0.3, 1.0))), "", usual)
@@ -1215,6 +1220,30 @@ def tpr_forgotten(prevalence, ppv, tpr):
 def more_than_all(prevalence, ppv, tpr):
     rate = prevalence / (1 - prevalence) * (1 - ppv) / ppv * tpr
     return rate, rate.max() - rate.min()
+
+
+@forced_false_positives.mistake(
+    "You ask whether more people than there are would have to be approved. Of whom is a false "
+    "positive rate a share? Compare the false ones with that number of people.",
+    loses=("impossible",),
+)
+def more_approved_than_people(prevalence, ppv, tpr):
+    rate = prevalence / (1 - prevalence) * (1 - ppv) / ppv * tpr
+    rate = np.where(prevalence * tpr / ppv <= 1, rate, np.nan)
+    left = rate[~np.isnan(rate)]
+    return rate, left.max() - left.min() if len(left) > 1 else np.nan
+
+
+@forced_false_positives.mistake(
+    "You take a prevalence above PPV for impossible. A rule that leaves out many people of label 1 "
+    "can be right less often than that: count the people of 100.",
+    loses=("rate", "gap"),
+)
+def never_below_the_prevalence(prevalence, ppv, tpr):
+    rate = prevalence / (1 - prevalence) * (1 - ppv) / ppv * tpr
+    rate = np.where(prevalence <= ppv, rate, np.nan)
+    left = rate[~np.isnan(rate)]
+    return rate, left.max() - left.min() if len(left) > 1 else np.nan
 
 
 @forced_false_positives.mistake(
