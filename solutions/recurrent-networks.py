@@ -116,6 +116,7 @@ for weight in (0.5, 0.9, 1.2, -0.9):
 #
 # </details>
 
+
 # %% role="solution" grade_id="bptt"
 def bptt(dh, h, x, weight_ih, weight_hh, k):
     """dx, dweight_ih, dweight_hh, dbias and dh0; gradients are cut every k steps."""
@@ -185,6 +186,7 @@ for k in (12, 6, 3, 1):
 # batch have read it?
 #
 # </details>
+
 
 # %% role="given" grade_id="colleagues_embedding"
 def colleagues_embedding(dy, tokens, num_embeddings, padding_idx):

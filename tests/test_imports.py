@@ -33,7 +33,7 @@ ALLOWED = {
 OUTSIDE = {"dlcourse.scratch": {"numpy"}, "dlcourse.checks": {"numpy", "IPython"}}
 
 # the checks of units that are about torch
-TORCH_UNITS = {"dlcourse.checks.pytorch", "dlcourse.checks.gpu_training"}
+TORCH_UNITS = {f"dlcourse.checks.{unit}" for unit in ("pytorch", "gpu_training", "capstone")}
 
 
 def module(path: Path) -> str:

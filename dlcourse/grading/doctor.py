@@ -13,6 +13,8 @@ from pathlib import Path
 from rich.table import Table
 
 from dlcourse.grading.course import SEED_FILE, environment
+from dlcourse.grading.errors import CourseError
+from dlcourse.grading.isolation import level
 
 OLDEST = (3, 11)
 EXTRAS = {  # extra: packages that show it is there
@@ -46,6 +48,7 @@ def doctor(root: str | Path = ".") -> list[Row]:
         *_extras(),
         _kernel(),
         _alembic(root),
+        _sandbox(),
         _folder(root),
         _seed(root),
         _chromium(),
@@ -109,6 +112,15 @@ def _alembic(root: Path) -> Row:
     found = shutil.which("alembic", path=environment(root)["PATH"])
     mend = "" if found else "python -m pip install 'dlcourse[grading]'"
     return Row("program 'alembic'", bool(found), found or "not found", mend)
+
+
+def _sandbox() -> Row:
+    """Without one, grading is refused unless somebody asks for none."""
+    name = "sandbox for learners' code"
+    try:
+        return Row(name, True, level())
+    except CourseError as error:
+        return Row(name, False, "none", str(error))
 
 
 def _folder(root: Path) -> Row:

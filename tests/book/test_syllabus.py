@@ -23,7 +23,8 @@ def test_every_chapter_is_in_the_map_once_and_in_the_order_of_the_book(course):
     chapters = [f.removeprefix("chapters/") for f in files if f.startswith("chapters/")]
     assert [unit.slug for unit in course.units.values() if unit.is_here] == chapters
     captions = [part["caption"] for part in toc["parts"] if part.get("numbered", True)]
-    assert [title for title, _ in course.parts][: len(captions)] == captions
+    begun = [title for title, units in course.parts if any(unit.is_here for unit in units)]
+    assert begun == captions
 
 
 def test_the_map_has_each_units_own_numbers(course):

@@ -5,7 +5,15 @@ import pytest
 from rich.console import Console
 
 from dlcourse.grading import doctor as module
+from dlcourse.grading import isolation
 from dlcourse.grading.doctor import Row, doctor, table, well
+from dlcourse.grading.isolation import Offer
+
+
+@pytest.fixture(autouse=True)
+def with_a_sandbox(monkeypatch):
+    """What this machine offers is asked once; not by tests that change PATH."""
+    monkeypatch.setattr(isolation, "probe", lambda: Offer(True, True))
 
 
 def row(rows, start):
@@ -56,6 +64,14 @@ def test_a_kernel_that_is_not_registered_is_said(tmp_path, monkeypatch):
 
     monkeypatch.setattr(KernelSpecManager, "get_kernel_spec", none)
     assert "ipykernel install" in row(doctor(tmp_path), "kernel").mend
+
+
+def test_a_machine_without_a_sandbox_is_told_what_to_do(tmp_path, monkeypatch):
+    refused = Offer(False, False, "bubblewrap isn't installed. Install it with: sudo apt-get")
+    monkeypatch.setattr(isolation, "probe", lambda: refused)
+    found = row(doctor(tmp_path), "sandbox")
+    assert not found.ok and "sudo apt-get" in found.mend and "--isolation none" in found.mend
+    assert not well(doctor(tmp_path))
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):

@@ -82,12 +82,13 @@ class Trial:
         exercise = self.exercise
         judged = case.parts or tuple(exercise.parts)
         if exercise.verdict_of is not None and not got.raised and not got.changed:
-            if odd := {p: text for p in judged if (text := self._odd(i, p, got))}:
-                return odd
-            said = exercise.verdict_of(fresh(case.args), got.parts)
+            odd = {p: text for p in judged if (text := self._odd(i, p, got))}
+            # what can't be shown to a judge mustn't keep the other parts from being judged
+            shown = got.parts | {p: self.wanted[i].parts[p] for p in odd}
+            said = exercise.verdict_of(fresh(case.args), shown)
             if isinstance(said, str):
-                return dict.fromkeys(judged, said)
-            return {p: text for p, text in (said or {}).items() if p in judged}
+                return dict.fromkeys(judged, said) | odd
+            return {p: text for p, text in (said or {}).items() if p in judged} | odd
         want = self.wanted[i]
         if want.raised:
             text = f"should raise {want.raised[0]}; it "

@@ -168,6 +168,19 @@ def test_a_judge_sees_no_other_type_than_the_right_answers(answer):
     assert "it should be an array of shape" in text
 
 
+def test_an_unreadable_part_does_not_keep_the_others_from_being_judged():
+    pair = Exercise("pair", "Pair", {"low": 1, "high": 1}, of="value", **examples.COMMON)
+    pair.answer(lambda: {"low": 1.0, "high": 2.0})
+
+    @pair.judge
+    def _(case, parts):
+        return {} if parts["low"] < parts["high"] else {"high": "`high` is below `low`."}
+
+    assert pair.score({"low": 1.0, "high": 3.0}).earned == 2
+    assert pair.score({"low": "1", "high": 3.0}).earned == 1
+    assert pair.score({"low": "1", "high": 0.0}).earned == 0
+
+
 def test_a_case_judges_only_the_parts_it_names():
     exercise = Exercise("e", "E", parts={"a": 1, "b": 1}, minutes=1, difficulty=1, outcomes=())
 
