@@ -28,8 +28,8 @@ from _readme import processor, renew
 
 from dlcourse.scratch.attention import MultiHeadAttention
 from dlcourse.scratch.conv import Conv2d, Conv2dLoop
+from dlcourse.scratch.gated import LSTM
 from dlcourse.scratch.layers import Layer, Linear
-from dlcourse.scratch.recurrent import LSTM
 
 RUNS = 41
 

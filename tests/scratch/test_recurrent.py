@@ -4,8 +4,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dlcourse.scratch.gated import GRU, LSTM, GRUCell, LSTMCell
 from dlcourse.scratch.gradcheck import numerical_gradient
-from dlcourse.scratch.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
+from dlcourse.scratch.recurrent import RNN, RNNCell
 
 KINDS = {  # cell, layer, torch's options
     "rnn": (RNNCell, RNN, {}),
