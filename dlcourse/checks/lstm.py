@@ -276,6 +276,44 @@ def rows_in_turns(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh):
     return o * np.tanh(c_new), c_new
 
 
+@lstm_cell.mistake(
+    "Your gates also read the cell. Those are peepholes, in use as well. What does the equation "
+    "let a gate read?",
+    loses=("h", "c"),
+)
+def peepholes(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh):
+    a = x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh
+    i, f, g, o = np.split(a, 4, axis=1)
+    i, f = (0.5 + 0.5 * np.tanh((gate + c) / 2) for gate in (i, f))
+    c_new = f * c + i * np.tanh(g)
+    return (0.5 + 0.5 * np.tanh((o + c_new) / 2)) * np.tanh(c_new), c_new
+
+
+@lstm_cell.mistake(
+    "Your sigmoid is made of straight lines, cut off at 0 and 1. Some libraries have that, and "
+    "call it hard. Which one is asked for?",
+    loses=("h", "c"),
+)
+def hard_sigmoid(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh):
+    a = x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh
+    i, f, g, o = np.split(a, 4, axis=1)
+    i, f, o = (np.clip(0.2 * gate + 0.5, 0, 1) for gate in (i, f, o))
+    c_new = f * c + i * np.tanh(g)
+    return o * np.tanh(c_new), c_new
+
+
+@lstm_cell.mistake(
+    "Your c is right, and all of it is always handed on. What decides how much is told?",
+    loses=("h", "extreme"),
+)
+def no_output_gate(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh):
+    a = x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh
+    i, f, g, _ = np.split(a, 4, axis=1)
+    i, f = (0.5 + 0.5 * np.tanh(gate / 2) for gate in (i, f))
+    c_new = f * c + i * np.tanh(g)
+    return np.tanh(c_new), c_new
+
+
 # lstm_backward_step -----------------------------------------------------------
 
 lstm_backward_step = Exercise(
@@ -750,6 +788,17 @@ def old_state_added(x, h, weight_ih, weight_hh, bias_ih, bias_hh):
     return np.tanh(a_n + r * u_n) + z * h
 
 
+@gru_cell.mistake(
+    "The bias of the old state makes no difference to your answer. What is all in u?",
+    loses=("update", "reset", "whole"),
+)
+def one_bias_in_the_gru(x, h, weight_ih, weight_hh, bias_ih, bias_hh):
+    a, u = x @ weight_ih.T + bias_ih, h @ weight_hh.T
+    (a_r, a_z, a_n), (u_r, u_z, u_n) = np.split(a, 3, axis=1), np.split(u, 3, axis=1)
+    r, z = 1 / (1 + np.exp(-a_r - u_r)), 1 / (1 + np.exp(-a_z - u_z))
+    return (1 - z) * np.tanh(a_n + r * u_n) + z * h
+
+
 # last_valid_state -------------------------------------------------------------
 
 last_valid_state = Exercise(
@@ -958,6 +1007,18 @@ def directions_in_turns(states, lengths):
     rows = np.arange(len(states))
     ends = states[rows, np.maximum(lengths, 1) - 1, ::2]
     read = np.concatenate([ends, states[:, 0, 1::2]], axis=1)
+    return np.where(lengths[:, None] > 0, read, 0.0)
+
+
+@last_valid_state.mistake(
+    "Forwards you are right. Your other direction is read in the last column. Where does it begin, "
+    "and where has it read everything?",
+    loses=("backwards", "empty"),
+)
+def backwards_in_the_last_column(states, lengths):
+    rows, size = np.arange(len(states)), states.shape[2] // 2
+    ends = states[rows, np.maximum(lengths, 1) - 1, :size]
+    read = np.concatenate([ends, states[:, -1, size:]], axis=1)
     return np.where(lengths[:, None] > 0, read, 0.0)
 
 
@@ -1195,6 +1256,19 @@ def last_state_missing(h, weight_hh):
         jacobian = jacobian @ ((1 - h[s + 1] ** 2)[:, None] * weight_hh)
         norms[s] = np.linalg.norm(jacobian, 2)
     return norms[:-1]
+
+
+@gradient_norm_through_time.mistake(
+    "You take the largest entry. A vector that points between the axes may grow by more than any "
+    "entry says. Which norm of a matrix is the most by which a vector grows?",
+    loses=("one_step", "norms"),
+)
+def largest_entry(h, weight_hh):
+    norms, jacobian = np.ones(len(h)), np.eye(h.shape[1])
+    for s in reversed(range(len(h) - 1)):
+        jacobian = jacobian @ ((1 - h[s + 1] ** 2)[:, None] * weight_hh)
+        norms[s] = np.abs(jacobian).max()
+    return norms
 
 
 # gates_forecast ---------------------------------------------------------------
