@@ -25,7 +25,7 @@ from dlcourse.recipes.compare import paired_bootstrap
 from dlcourse.recipes.record import write
 
 SPEAKERS, HIDDEN, EPOCHS, BATCH, FOLDS = 9, 32, 40, 30, 3
-RATES = {"speakers": (0.003, 0.01, 0.03, 0.1), "adding": (0.01, 0.03, 0.1, 0.3)}
+RATES = (0.01, 0.03, 0.1, 0.3)
 STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)  # of the logistic regression: 1 / penalty
 TREES = 500
 READERS: dict[str, dict] = {
@@ -298,7 +298,7 @@ def speakers(seeds: range) -> tuple[list[dict], list[dict]]:
     ]
     for name in READERS:
         lr, tried = _best(
-            RATES["speakers"],
+            RATES,
             lambda lr, name=name: np.mean(
                 [
                     right(name, fit_reader(name, lr, 100 + k, fold[0]), fold[1]).mean()
@@ -336,7 +336,7 @@ def run(seeds: range = range(5)) -> dict:
     adding, latch = [], []
     for kind in ADDERS:
         lr, tried = _best(
-            RATES["adding"],
+            RATES,
             lambda lr, kind=kind: -np.mean([fit_adder(kind, lr, seed)[-1] for seed in TUNING]),
         )
         curves = [fit_adder(kind, lr, seed) for seed in seeds]
@@ -344,7 +344,7 @@ def run(seeds: range = range(5)) -> dict:
         adding.append(_row(kind, [curve[-1] for curve in curves], **more))
     for gate in GATES:
         lr, tried = _best(
-            RATES["adding"],
+            RATES,
             lambda lr, gate=gate: -np.mean([fit_latch(gate, lr, seed) for seed in TUNING]),
         )
         errors = [fit_latch(gate, lr, seed) for seed in seeds]
