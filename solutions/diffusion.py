@@ -70,7 +70,8 @@ cross[3], cross[:, 3] = 1, 1
 steps, betas = np.array([0, 10, 25, 50, 99]), np.linspace(0.001, 0.1, 100)
 fog = np.random.default_rng(0).normal(size=(5, 7, 7))
 for row in zip(*q_sample(np.array([cross] * 5), steps, fog, betas)):
-    print("   ".join("".join(" .:oO@"[int(np.clip(3 + 2 * v, 0, 5))] for v in line) for line in row))
+    inks = [[int(np.clip(3 + 2 * v, 0, 5)) for v in line] for line in row]
+    print("   ".join("".join(" .:oO@"[ink] for ink in line) for line in inks))
 
 # %% [markdown] role="statement" grade_id="ddpm_loss"
 # ## Find the faults: a loss that falls, and pictures that don't come
