@@ -420,8 +420,8 @@ def unit_at_a_time(dh, dc, i, f, g, o, c_before, weight_hh):
 def later_steps_unheard(dh, dc, i, f, g, o, c_before, weight_hh):
     t = np.tanh(f * c_before + i * g)
     dc = dh * o * (1 - t**2)
-    da = [dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - g**2)]
-    da = np.hstack([*da, dh * t * o * (1 - o)])
+    parts = [dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - g**2)]
+    da = np.hstack([*parts, dh * t * o * (1 - o)])
     return da, da @ weight_hh, dc * f
 
 
@@ -430,8 +430,8 @@ def later_steps_unheard(dh, dc, i, f, g, o, c_before, weight_hh):
 )
 def output_does_not_reach_the_cell(dh, dc, i, f, g, o, c_before, weight_hh):
     t = np.tanh(f * c_before + i * g)
-    da = [dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - g**2)]
-    da = np.hstack([*da, dh * t * o * (1 - o)])
+    parts = [dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - g**2)]
+    da = np.hstack([*parts, dh * t * o * (1 - o)])
     return da, da @ weight_hh, dc * f
 
 
@@ -441,8 +441,8 @@ def output_does_not_reach_the_cell(dh, dc, i, f, g, o, c_before, weight_hh):
 def tanh_of_the_cell_forgotten(dh, dc, i, f, g, o, c_before, weight_hh):
     t = np.tanh(f * c_before + i * g)
     dc = dc + dh * o
-    da = [dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - g**2)]
-    da = np.hstack([*da, dh * t * o * (1 - o)])
+    parts = [dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - g**2)]
+    da = np.hstack([*parts, dh * t * o * (1 - o)])
     return da, da @ weight_hh, dc * f
 
 
@@ -453,8 +453,8 @@ def tanh_of_the_cell_forgotten(dh, dc, i, f, g, o, c_before, weight_hh):
 def output_gate_forgotten(dh, dc, i, f, g, o, c_before, weight_hh):
     t = np.tanh(f * c_before + i * g)
     dc = dc + dh * (1 - t**2)
-    da = [dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - g**2)]
-    da = np.hstack([*da, dh * t * o * (1 - o)])
+    parts = [dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - g**2)]
+    da = np.hstack([*parts, dh * t * o * (1 - o)])
     return da, da @ weight_hh, dc * f
 
 
@@ -477,8 +477,8 @@ def slopes_of_the_gates_forgotten(dh, dc, i, f, g, o, c_before, weight_hh):
 def candidate_with_a_sigmoids_slope(dh, dc, i, f, g, o, c_before, weight_hh):
     t = np.tanh(f * c_before + i * g)
     dc = dc + dh * o * (1 - t**2)
-    da = [dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * g * (1 - g)]
-    da = np.hstack([*da, dh * t * o * (1 - o)])
+    parts = [dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * g * (1 - g)]
+    da = np.hstack([*parts, dh * t * o * (1 - o)])
     return da, da @ weight_hh, dc * f
 
 
@@ -490,8 +490,8 @@ def forget_gate_meets_the_new_cell(dh, dc, i, f, g, o, c_before, weight_hh):
     c = f * c_before + i * g
     t = np.tanh(c)
     dc = dc + dh * o * (1 - t**2)
-    da = [dc * g * i * (1 - i), dc * c * f * (1 - f), dc * i * (1 - g**2)]
-    da = np.hstack([*da, dh * t * o * (1 - o)])
+    parts = [dc * g * i * (1 - i), dc * c * f * (1 - f), dc * i * (1 - g**2)]
+    da = np.hstack([*parts, dh * t * o * (1 - o)])
     return da, da @ weight_hh, dc * f
 
 
@@ -502,8 +502,8 @@ def forget_gate_meets_the_new_cell(dh, dc, i, f, g, o, c_before, weight_hh):
 def output_gate_meets_the_bare_cell(dh, dc, i, f, g, o, c_before, weight_hh):
     c = f * c_before + i * g
     dc = dc + dh * o * (1 - np.tanh(c) ** 2)
-    da = [dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - g**2)]
-    da = np.hstack([*da, dh * c * o * (1 - o)])
+    parts = [dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - g**2)]
+    da = np.hstack([*parts, dh * c * o * (1 - o)])
     return da, da @ weight_hh, dc * f
 
 
@@ -514,8 +514,8 @@ def output_gate_meets_the_bare_cell(dh, dc, i, f, g, o, c_before, weight_hh):
 def each_gets_itself(dh, dc, i, f, g, o, c_before, weight_hh):
     t = np.tanh(f * c_before + i * g)
     dc = dc + dh * o * (1 - t**2)
-    da = [dc * i * i * (1 - i), dc * c_before * f * (1 - f), dc * g * (1 - g**2)]
-    da = np.hstack([*da, dh * t * o * (1 - o)])
+    parts = [dc * i * i * (1 - i), dc * c_before * f * (1 - f), dc * g * (1 - g**2)]
+    da = np.hstack([*parts, dh * t * o * (1 - o)])
     return da, da @ weight_hh, dc * f
 
 
@@ -526,8 +526,8 @@ def each_gets_itself(dh, dc, i, f, g, o, c_before, weight_hh):
 def cell_kept_whole(dh, dc, i, f, g, o, c_before, weight_hh):
     t = np.tanh(f * c_before + i * g)
     dc = dc + dh * o * (1 - t**2)
-    da = [dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - g**2)]
-    da = np.hstack([*da, dh * t * o * (1 - o)])
+    parts = [dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - g**2)]
+    da = np.hstack([*parts, dh * t * o * (1 - o)])
     return da, da @ weight_hh, dc
 
 
@@ -539,8 +539,8 @@ def cell_kept_whole(dh, dc, i, f, g, o, c_before, weight_hh):
 def old_cell_hears_half(dh, dc, i, f, g, o, c_before, weight_hh):
     t = np.tanh(f * c_before + i * g)
     whole = dc + dh * o * (1 - t**2)
-    da = [whole * g * i * (1 - i), whole * c_before * f * (1 - f), whole * i * (1 - g**2)]
-    da = np.hstack([*da, dh * t * o * (1 - o)])
+    parts = [whole * g * i * (1 - i), whole * c_before * f * (1 - f), whole * i * (1 - g**2)]
+    da = np.hstack([*parts, dh * t * o * (1 - o)])
     return da, da @ weight_hh, dc * f
 
 
@@ -551,8 +551,8 @@ def old_cell_hears_half(dh, dc, i, f, g, o, c_before, weight_hh):
 def old_state_by_the_output_gate(dh, dc, i, f, g, o, c_before, weight_hh):
     t = np.tanh(f * c_before + i * g)
     dc = dc + dh * o * (1 - t**2)
-    da = [dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - g**2)]
-    da = np.hstack([*da, dh * t * o * (1 - o)])
+    parts = [dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - g**2)]
+    da = np.hstack([*parts, dh * t * o * (1 - o)])
     return da, dh * o, dc * f
 
 
@@ -563,8 +563,8 @@ def old_state_by_the_output_gate(dh, dc, i, f, g, o, c_before, weight_hh):
 def old_state_by_the_candidate_alone(dh, dc, i, f, g, o, c_before, weight_hh):
     t = np.tanh(f * c_before + i * g)
     dc = dc + dh * o * (1 - t**2)
-    da = [dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - g**2)]
-    da = np.hstack([*da, dh * t * o * (1 - o)])
+    parts = [dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - g**2)]
+    da = np.hstack([*parts, dh * t * o * (1 - o)])
     size = dh.shape[1]
     block = slice(2 * size, 3 * size)
     return da, da[:, block] @ weight_hh[block], dc * f
@@ -577,8 +577,8 @@ def old_state_by_the_candidate_alone(dh, dc, i, f, g, o, c_before, weight_hh):
 def blocks_i_f_o_g(dh, dc, i, f, g, o, c_before, weight_hh):
     t = np.tanh(f * c_before + i * g)
     dc = dc + dh * o * (1 - t**2)
-    da = [dc * g * i * (1 - i), dc * c_before * f * (1 - f)]
-    da = np.hstack([*da, dh * t * o * (1 - o), dc * i * (1 - g**2)])
+    parts = [dc * g * i * (1 - i), dc * c_before * f * (1 - f)]
+    da = np.hstack([*parts, dh * t * o * (1 - o), dc * i * (1 - g**2)])
     return da, da @ weight_hh, dc * f
 
 
@@ -588,8 +588,8 @@ def blocks_i_f_o_g(dh, dc, i, f, g, o, c_before, weight_hh):
 def mean_over_the_batch(dh, dc, i, f, g, o, c_before, weight_hh):
     t = np.tanh(f * c_before + i * g)
     dc = dc + dh * o * (1 - t**2)
-    da = [dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - g**2)]
-    da = np.hstack([*da, dh * t * o * (1 - o)]) / len(dh)
+    parts = [dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - g**2)]
+    da = np.hstack([*parts, dh * t * o * (1 - o)]) / len(dh)
     return da, da @ weight_hh, dc * f / len(dh)
 
 
@@ -1227,7 +1227,7 @@ def counted_back(h, weight_hh):
     norms, jacobian = [1.0], np.eye(h.shape[1])
     for s in reversed(range(len(h) - 1)):
         jacobian = jacobian @ ((1 - h[s + 1] ** 2)[:, None] * weight_hh)
-        norms.append(np.linalg.norm(jacobian, 2))
+        norms.append(float(np.linalg.norm(jacobian, 2)))
     return np.array(norms)
 
 

@@ -43,8 +43,9 @@ def test_numbers_stand_at_their_steps_and_zeros_behind_them():
 
 @FOUND
 def test_the_package_is_read_and_not_imported():
+    before = {"sktime", "aeon"} & set(sys.modules)
     load_japanese_vowels()
-    assert not {"sktime", "aeon"} & set(sys.modules)
+    assert {"sktime", "aeon"} & set(sys.modules) == before
 
 
 @FOUND
