@@ -296,7 +296,10 @@ def cluster(tmp_path_factory):
     with distributed.Client(address, set_as_default=False) as client:
         client.wait_for_workers(2, timeout=60)
     yield address
-    for process in reversed(started):
+    for process in reversed(started):  # the scheduler last: a worker that leaves asks for it
         process.terminate()
-    for process in started:
-        process.wait(20)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:  # seen: distributed waits for its own tasks for ever
+            process.kill()
+            process.wait(20)
