@@ -7,16 +7,27 @@ state has a cache entry of its own, none is removed, and going back to an earlie
 
 A chapter depends on the modules of our package that its cells import (transitively), its recorded
 run, constraints.txt and the Python version. Not seen: imports by a computed name, other data files.
+
+Sphinx would execute one chapter after the other. Those that the cache lacks are executed before it
+reads them, as many side by side as the machine has cores; then it finds them in the cache. One that
+fails is executed again when Sphinx reads it, and that is where the failure is told.
 """
 
+import os
 import re
 import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from jupyter_cache import get_cache
+from myst_nb.core.execute import ExecutionError, create_client
 from myst_nb.core.read import create_nb_reader
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
+from sphinx.util import logging
 
 from dlcourse import closure
 
@@ -67,8 +78,43 @@ def stamp(app: Any, docname: str, source: list[str]) -> None:
             raise ExtensionError(f"{docname}: the front matter's kernelspec has no display_name")
 
 
+class Teller:
+    """What the execution of one chapter says, less its failure: that is told later, by Sphinx."""
+
+    def __init__(self, docname: str) -> None:
+        self.docname = docname
+
+    def info(self, message: str, **_: Any) -> None:
+        logging.getLogger(__name__).info(f"{self.docname}: {message}")
+
+    def warning(self, message: str, **_: Any) -> None:
+        pass
+
+
+def execute(app: Sphinx, env: Any, docnames: Iterable[str]) -> None:
+    """Execute the chapters among the pages to be read, side by side, into the cache."""
+
+    def alone(docname: str) -> None:
+        path = env.doc2path(docname)
+        source = [Path(path).read_text("utf-8")]
+        stamp(app, docname, source)
+        reader = create_nb_reader(str(path), env.myst_config, env.mystnb_config, source[0])
+        assert reader is not None  # key would have been None
+        notebook, config, teller = reader.read(source[0]), env.mystnb_config, Teller(docname)
+        with (
+            suppress(ExecutionError),
+            create_client(notebook, str(path), config, teller, reader.read_fmt),
+        ):
+            pass  # entering executes what the cache lacks
+
+    get_cache(env.mystnb_config.execution_cache_path).db  # noqa: B018, made before two would make it
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(alone, [name for name in docnames if env.fresh_keys.get(name)]))
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", check_root)
     app.connect("env-get-outdated", outdated)
     app.connect("source-read", stamp)
+    app.connect("env-before-read-docs", execute)
     return {"version": "1", "env_version": 1, "parallel_read_safe": True}

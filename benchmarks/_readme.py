@@ -26,9 +26,9 @@ def machine(torch: str) -> str:
 
 
 def renew(name: str, text: str) -> None:
-    """Put ``text`` under the heading ``name``, a file of this folder."""
+    """Put ``text`` under the heading ``name``: a file of this folder, and its option."""
     before = README.read_text("utf8") if README.exists() else ""
-    sections = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", before, re.M | re.S))
+    sections = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", before, re.M | re.S))
     sections[name] = f"\n{text.strip()}\n\n"
     body = "".join(f"\n## {each}\n{sections[each].rstrip()}\n" for each in sorted(sections))
     README.write_text(HEAD + body, "utf8")

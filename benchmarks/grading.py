@@ -1,14 +1,18 @@
 """What grading a class takes: stock ``nbgrader autograde`` and ``dlcourse grade -j 2``, in one run.
 
-A class of 40, or as many as the command line says, for a NumPy sheet and for a torch sheet, made of
-known answers. Both grade the same notebooks into a gradebook of their own, and the scores must be
+A class of 40, or as many as ``-n`` says, for a NumPy sheet and for a torch sheet, made of known
+answers. Both grade the same notebooks into a gradebook of their own, and the scores must be
 equal. Stock runs in a process of its own, as an instructor starts it; ours judges in the sandbox
 where this machine has one. ``CPU`` is that of all processes together, ``wall`` what one waits.
 
 Where ours spends its time, in seconds a submission: ``start``, ``cells`` and ``checks`` in the
 workers, ``writer`` everything that the one process does which cleans, scores and saves.
+
+``--curve`` grades larger and larger classes of a light sheet instead. What is ours is the
+processor's time of everything less what the cells themselves took.
 """
 
+import argparse
 import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy is loaded, which looks once
@@ -34,6 +38,7 @@ from dlcourse.grading.scores import read
 ROOT = Path(__file__).parents[1]
 SHEETS = {"NumPy": "neurons", "torch": "pytorch"}
 WORKERS = 2
+LIGHT, SIZES = "fairness", (10, 100, 1000)
 
 
 @dataclass
@@ -60,47 +65,81 @@ def measured(command: list[str], home: Path, n: int) -> Cost:
 SLUG: dict[Path, str] = {}
 
 
-def compare(slug: str, n: int, folder: Path) -> tuple[Cost, Cost, dict[str, float]]:
-    """One class, graded by both."""
-    (root := folder / slug).mkdir()
+def made(slug: str, n: int, folder: Path) -> Path:
+    """A class of its own, not graded yet."""
+    (root := folder / f"{slug}-{n}").mkdir()
     shutil.copytree(ROOT / "solutions", root / "solutions")
     shutil.copy(ROOT / "pyproject.toml", root)
     home = sample_class(slug, n, root)
-    other = Path(shutil.copytree(home, folder / f"{slug}-stock"))
-    SLUG.update({home: slug, other: slug})
-    stock = measured(["-m", "nbgrader", "autograde", slug], other, n)
+    SLUG[home] = slug
+    return home
+
+
+def ours(home: Path, n: int) -> tuple[Cost, dict[str, float]]:
+    """``dlcourse grade``, and the mean seconds of each phase."""
     isolation = "auto" if probe().bubblewrap else "none"
-    command = ["-m", "dlcourse.cli", "grade", slug, "-j", str(WORKERS), "--isolation", isolation]
-    ours = measured(command, home, n)
-    if ours.scores != stock.scores:
-        sys.exit(f"{slug}: other scores than stock's: {ours.scores} and {stock.scores}")
-    entries = Journal(slug, home).entries()
-    phases = {name: 0.0 for name in ("start", "cells", "checks")}
-    for name in phases:
-        phases[name] = statistics.fmean(entry.seconds.get(name, 0.0) for entry in entries)
-    worker = statistics.fmean(entry.seconds["worker"] for entry in entries)
-    return stock, ours, phases | {"writer": max(0.0, ours.wall - worker / WORKERS)}
+    options = ["-j", str(WORKERS), "--isolation", isolation]
+    cost = measured(["-m", "dlcourse.cli", "grade", SLUG[home], *options], home, n)
+    entries = Journal(SLUG[home], home).entries()
+    phases = {
+        name: statistics.fmean(entry.seconds.get(name, 0.0) for entry in entries)
+        for name in ("start", "cells", "checks", "worker")
+    }
+    return cost, phases | {"writer": max(0.0, cost.wall - phases.pop("worker") / WORKERS)}
+
+
+def compare(slug: str, n: int, folder: Path) -> list[str]:
+    """One class, graded by both: the rows of the table."""
+    home = made(slug, n, folder)
+    other = Path(shutil.copytree(home, folder / f"{slug}-stock"))
+    SLUG[other] = slug
+    stock = measured(["-m", "nbgrader", "autograde", slug], other, n)
+    cost, phases = ours(home, n)
+    if cost.scores != stock.scores:
+        sys.exit(f"{slug}: other scores than stock's: {cost.scores} and {stock.scores}")
+    spent = " | ".join(f"{seconds:.2f}" for seconds in phases.values())
+    return [
+        f"nbgrader | {stock.cpu:.2f} | {stock.wall:.2f} | 1 | | | | |",
+        f"dlcourse | {cost.cpu:.2f} | {cost.wall:.2f} | {stock.wall / cost.wall:.1f} | {spent} |",
+    ]
+
+
+def comparison(n: int, folder: Path) -> list[str]:
+    head = "| sheet | grader | CPU, s | wall, s | ratio of wall | start | cells | checks | writer |"
+    rows = [
+        f"| {name} | {row}" for name, slug in SHEETS.items() for row in compare(slug, n, folder)
+    ]
+    return [head, "|---|---|" + "---:|" * 7, *rows]
+
+
+def curve(sizes: tuple[int, ...], folder: Path) -> list[str]:
+    """What a submission takes, class by class."""
+    lines = [f"| class (*{LIGHT}*) | CPU, s | of it ours | wall, s |", "|---:|---:|---:|---:|"]
+    for n in sizes:
+        cost, phases = ours(made(LIGHT, n, folder), n)
+        own = cost.cpu - phases["cells"]
+        lines.append(f"| {n:,} | {cost.cpu:.2f} | {own:.2f} | {cost.wall:.2f} |")
+        print(lines[-1], flush=True)
+    return lines
 
 
 def main() -> None:
-    n = int(sys.argv[1]) if len(sys.argv) > 1 else 40
-    head = "| sheet | grader | CPU, s | wall, s | ratio of wall | start | cells | checks | writer |"
-    lines = [head, "|---|---|" + "---:|" * 7]
-    with tempfile.TemporaryDirectory() as folder:
-        for name, slug in SHEETS.items():
-            stock, ours, phases = compare(slug, n, Path(folder))
-            lines.append(f"| {name} | nbgrader | {stock.cpu:.2f} | {stock.wall:.2f} | 1 | | | | |")
-            spent = " | ".join(f"{seconds:.2f}" for seconds in phases.values())
-            lines.append(
-                f"| {name} | dlcourse | {ours.cpu:.2f} | {ours.wall:.2f} | "
-                f"{stock.wall / ours.wall:.1f} | {spent} |"
-            )
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("-n", type=int, default=40, help="students, 40 unless told")
+    parser.add_argument("--curve", action="store_true", help="larger and larger classes instead")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        lines = curve(SIZES, folder) if options.curve else comparison(options.n, folder)
     table = "\n".join(lines)
     print(table)
     level = "in the sandbox" if probe().bubblewrap else "on stock kernels, without a sandbox"
     where = f"{processor()}, {os.cpu_count()} cores; Python {platform.python_version()}"
-    about = f"On {where}; {n} notebooks a sheet, ours {level}."
-    renew("grading.py", f"{about}\n\n{(__doc__ or '').strip()}\n\n{table}")
+    size = "" if options.curve else f"; {options.n} notebooks a sheet"
+    about = f"On {where}{size}, ours {level}."
+    title = "grading.py --curve" if options.curve else "grading.py"
+    words = "" if options.curve else f"{(__doc__ or '').strip()}\n\n"
+    renew(title, f"{about}\n\n{words}{table}")
 
 
 if __name__ == "__main__":

@@ -106,8 +106,8 @@ check("splits_needed", splits_needed)
 # %% [markdown] role="statement" grade_id="what_it_shows"
 # ## What does it show?
 #
-# Six results: the network's accuracy minus the baseline's in points, with the corrected interval at
-# 95 % over ten splits. Both saw the same splits, and had the same number of tries at their
+# Seven results: the network's accuracy minus the baseline's in points, with the corrected interval
+# at 95 % over ten splits. Both saw the same splits, and had the same number of tries at their
 # settings, judged on validation parts, unless it says otherwise.
 #
 # - **a** +1.2 [0.3, 2.1].
@@ -120,8 +120,10 @@ check("splits_needed", splits_needed)
 # - **f** A study compared twenty networks with the baseline, as planned and each fairly, and
 #   reports all of them: nineteen intervals hold 0, the twentieth is +0.5 [0.1, 0.9]. Is that one
 #   better?
+# - **g** +0.1 [-0.1, 0.3]. Before the run the authors had written down that half a point would
+#   matter to them.
 #
-# Set `what_it_shows` to a dict with the keys `a` to `f`. The words are `"better"`,
+# Set `what_it_shows` to a dict with the keys `a` to `g`. The words are `"better"`,
 # `"equal"` where every difference that could matter is ruled out, `"can't tell"`, and `"unfair"`
 # where the comparison itself is, so that its interval is of no use. A word may be needed more than
 # once, or not at all.
@@ -142,6 +144,7 @@ what_it_shows = {
     "d": "can't tell",
     "e": "unfair",
     "f": "can't tell",
+    "g": "equal",
 }
 ### END SOLUTION
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from dlcourse.checks.core import registry
 
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+SIDE_BY_SIDE = ["-n", "auto", "--maxprocesses", "4", "--dist", "worksteal"]
 DLCOURSE = [sys.executable, "-m", "dlcourse.cli"]
 BOOK = ["jupyter-book", "build", ".", "-W", "-n", "--keep-going"]
 SITE_TESTS = ["tests/book/test_site.py"]  # they read the built pages
@@ -33,7 +34,9 @@ def steps(slow: bool) -> dict[str, Commands]:
     return {
         "lint": [["ruff", "check"], ["ruff", "format", "--check"]],
         "types": [["mypy"]],
-        "unit tests": [[*PYTEST, "tests", "-m", marks, *(f"--ignore={t}" for t in SITE_TESTS)]],
+        "unit tests": [
+            [*PYTEST, *SIDE_BY_SIDE, "tests", "-m", marks, *(f"--ignore={t}" for t in SITE_TESTS)]
+        ],
         "check matrix": [[*DLCOURSE, "verify", "--seeds", "100" if slow else "10"]],
         "sheets regenerated": [
             [*DLCOURSE, "sheets", "--out", "build/regenerated"],

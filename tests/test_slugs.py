@@ -57,3 +57,8 @@ def test_a_slug_is_a_term_and_no_number():
     for slug in SHEETS:
         assert re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", slug), slug
         assert not re.search(r"(^|-)\d+(-|$)", slug), slug
+
+
+def test_every_unit_has_an_oral_question_in_the_course_s_order():
+    text = (ROOT / "pages" / "grading-trust.md").read_text("utf-8")
+    assert re.findall(r"^\| \[[^]]+\]\(\.\./chapters/([\w-]+)\.md\)", text, re.M) == list(UNITS)

@@ -318,7 +318,7 @@ def floor_squared(sd, half_width, train_size, test_size, z):
 what_it_shows = Exercise(
     "what_it_shows",
     "What does it show?",
-    parts=dict.fromkeys("abcdef", 1),
+    parts=dict.fromkeys("abcdefg", 1),
     minutes=12,
     difficulty=2,
     outcomes=(ASK, TELL),
@@ -336,26 +336,27 @@ def _():
         "d": "can't tell",
         "e": "unfair",
         "f": "can't tell",
+        "g": "equal",
     }
 
 
 @what_it_shows.alternative
 def as_a_dict_call():
-    words = ["better", "can't tell", "unfair", "can't tell", "unfair", "can't tell"]
-    return dict(zip("abcdef", words, strict=True))
+    words = ["better", "can't tell", "unfair", "can't tell", "unfair", "can't tell", "equal"]
+    return dict(zip("abcdefg", words, strict=True))
 
 
 @what_it_shows.alternative
 def by_word():
     out = dict.fromkeys("bdf", "can't tell") | dict.fromkeys("ce", "unfair")
-    out["a"] = "better"
+    out |= {"a": "better", "g": "equal"}
     return out
 
 
 @what_it_shows.mistake(
     "You went by the number in the middle. What do the ends of (b) allow? And of twenty intervals "
     "at 95 %, how many leave 0 out where there is no difference at all?",
-    loses=("b", "f"),
+    loses=("b", "f", "g"),
 )
 def by_the_middle():
     return {
@@ -365,6 +366,7 @@ def by_the_middle():
         "d": "can't tell",
         "e": "unfair",
         "f": "better",
+        "g": "better",
     }
 
 
@@ -381,6 +383,7 @@ def believes_every_interval():
         "d": "can't tell",
         "e": "better",
         "f": "can't tell",
+        "g": "equal",
     }
 
 
@@ -397,16 +400,17 @@ def not_seen_is_equal():
         "d": "equal",
         "e": "unfair",
         "f": "can't tell",
+        "g": "equal",
     }
 
 
 @what_it_shows.mistake(
     "Caution is cheap: at some point a result says something. Where is 0 in the interval of (a)? "
-    "And in (c) and (e) the trouble isn't chance.",
-    loses=("a", "c", "e"),
+    "Which differences does that of (g) still allow? And in (c) and (e) the trouble isn't chance.",
+    loses=("a", "c", "e", "g"),
 )
 def never_sure():
-    return dict.fromkeys("abcdef", "can't tell")
+    return dict.fromkeys("abcdefg", "can't tell")
 
 
 @what_it_shows.mistake(
@@ -421,6 +425,7 @@ def equal_for_d():
         "d": "equal",
         "e": "unfair",
         "f": "can't tell",
+        "g": "equal",
     }
 
 
@@ -436,6 +441,7 @@ def equal_for_b():
         "d": "can't tell",
         "e": "unfair",
         "f": "can't tell",
+        "g": "equal",
     }
 
 
@@ -451,6 +457,7 @@ def better_for_b():
         "d": "can't tell",
         "e": "unfair",
         "f": "can't tell",
+        "g": "equal",
     }
 
 
@@ -466,6 +473,7 @@ def better_for_c():
         "d": "can't tell",
         "e": "unfair",
         "f": "can't tell",
+        "g": "equal",
     }
 
 
@@ -481,6 +489,7 @@ def better_for_e():
         "d": "can't tell",
         "e": "better",
         "f": "can't tell",
+        "g": "equal",
     }
 
 
@@ -496,6 +505,23 @@ def better_for_f():
         "d": "can't tell",
         "e": "unfair",
         "f": "better",
+        "g": "equal",
+    }
+
+
+@what_it_shows.mistake(
+    "Which differences does the interval of (g) still allow? Would one of them have mattered?",
+    loses=("g",),
+)
+def cant_tell_for_g():
+    return {
+        "a": "better",
+        "b": "can't tell",
+        "c": "unfair",
+        "d": "can't tell",
+        "e": "unfair",
+        "f": "can't tell",
+        "g": "can't tell",
     }
 
 
@@ -587,13 +613,11 @@ def _(case, parts):
             ends = np.array([middle - width, middle + width])
             return np.abs(given - ends).max() <= 1e-3 * half + 1e-12
 
-        if is_interval(mean, half):
-            pass
-        elif is_interval(-mean, half):
+        if is_interval(-mean, half) and not is_interval(mean, half):
             said["interval"] = "`interval` is that of the baseline minus the model."
         elif is_interval(mean, spread / np.sqrt(k)):
             said["interval"] = "`interval` takes the splits for independent, which they aren't."
-        else:
+        elif not is_interval(mean, half):
             said["interval"] = "`interval` doesn't follow from the scores and sizes given here."
 
     cost = [number(parts["cost"][name]) for name in ("parameters", "seconds")]
