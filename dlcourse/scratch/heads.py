@@ -18,7 +18,8 @@ class MultiHeadAttention(Layer):
 
     Head k takes its ``embed_dim / num_heads`` features of :math:`W_q\,x_q + b_q`,
     :math:`W_k\,x_k + b_k` and :math:`W_v\,x_v + b_v` as query, key and value of
-    :func:`scaled_dot_product_attention`. Parameters are those of ``torch.nn.MultiheadAttention``:
+    :func:`~dlcourse.scratch.attention.scaled_dot_product_attention`. Parameters are those of
+    ``torch.nn.MultiheadAttention``:
     ``in_proj_weight`` (3 embed_dim, embed_dim) holds :math:`W_q`, :math:`W_k` and :math:`W_v` below
     each other, ``in_proj_bias`` (3 embed_dim,); ``out_proj.weight`` (embed_dim, embed_dim),
     ``out_proj.bias`` (embed_dim,); no biases with ``bias=False``. Biases start at 0,
