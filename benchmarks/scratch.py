@@ -26,9 +26,9 @@ import numpy as np
 import torch
 from _readme import processor, renew
 
-from dlcourse.scratch.attention import MultiHeadAttention
 from dlcourse.scratch.conv import Conv2d, Conv2dLoop
 from dlcourse.scratch.gated import LSTM
+from dlcourse.scratch.heads import MultiHeadAttention
 from dlcourse.scratch.layers import Layer, Linear
 
 RUNS = 41

@@ -5,12 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlcourse.scratch.attention import (
-    MultiHeadAttention,
     ScaledDotProductAttention,
     attention_weights,
     scaled_dot_product_attention,
 )
 from dlcourse.scratch.gradcheck import check_layer, numerical_gradient
+from dlcourse.scratch.heads import MultiHeadAttention
 from dlcourse.scratch.layers import Linear, Sequential
 from dlcourse.scratch.norm import LayerNorm
 from dlcourse.scratch.residual import Residual
