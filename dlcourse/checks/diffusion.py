@@ -234,7 +234,7 @@ def _(rng):
     def case(n, d, drop, note=""):
         x0, noise = rng.normal(size=(2, n, d))
         bars = np.cumprod(1 - rng.uniform(0.05, 0.4, size=6))
-        weights = rng.normal(size=(d, d)), rng.normal(size=(5, d))
+        weights = rng.normal(size=(d, d)), rng.normal(size=(6, d))
         labels, t = rng.integers(0, 4, size=n), rng.integers(0, 6, size=n)
         return Case((*weights, x0, labels, t, noise, np.array(drop, bool), bars), note)
 
@@ -346,6 +346,15 @@ def nought_for_null(model, x0, labels, t, noise, drop, bars, null):
     bar = bars[t][:, None]
     x_t = np.sqrt(bar) * x0 + np.sqrt(1 - bar) * noise
     return np.mean((model(x_t, t, np.where(drop, 0, labels)) - noise) ** 2)
+
+
+@ddpm_loss.mistake(
+    "-1 stands for none in other programs. Which number does here?", loses=("loss", "labels")
+)
+def minus_one_for_null(model, x0, labels, t, noise, drop, bars, null):
+    bar = bars[t][:, None]
+    x_t = np.sqrt(bar) * x0 + np.sqrt(1 - bar) * noise
+    return np.mean((model(x_t, t, np.where(drop, -1, labels)) - noise) ** 2)
 
 
 @ddpm_loss.mistake(
@@ -997,32 +1006,32 @@ guided_noise = Exercise(
 
 @guided_noise.cases
 def _(rng):
-    def case(n, d, w, part, note=""):
-        weights = rng.normal(size=(d, d)), rng.normal(size=(5, d))
+    def case(n, d, w, part, note="", null=4):
+        weights = rng.normal(size=(d, d)), rng.normal(size=(7, d))  # more rows than labels
         x_t, t = rng.normal(size=(n, d)), rng.integers(0, 9, size=n)
-        return Case((*weights, x_t, t, rng.integers(0, 4, size=n), w), note, (part,))
+        return Case((*weights, x_t, t, rng.integers(0, 4, size=n), w, null), note, (part,))
 
     yield case(1, 2, 1.0, "guided", "one example, w = 1")
-    yield case(3, 2, 0.5, "guided", "three examples, w = 0.5")
+    yield case(3, 2, 0.5, "guided", "three examples, w = 0.5, and 5 stands for none", 5)
     yield case(2, 3, 0.0, "none", "w = 0")
     yield case(1, 1, 0.0, "none", "one example of one number, w = 0")
-    yield case(2, 2, 7.5, "much", "w = 7.5")
+    yield case(2, 2, 7.5, "much", "w = 7.5, and 5 stands for none", 5)
     while True:
         n, d = (int(v) for v in rng.integers(1, 5, size=2))
         part = str(rng.choice(["guided", "none", "much"]))
         low, high = {"guided": (0.1, 3.0), "none": (0.0, 0.0), "much": (4.0, 20.0)}[part]
-        yield case(n, d, float(rng.uniform(low, high)), part)
+        yield case(n, d, float(rng.uniform(low, high)), part, null=int(rng.integers(4, 6)))
 
 
 @guided_noise.observe
-def _(candidate, weight, table, x_t, t, labels, w):
+def _(candidate, weight, table, x_t, t, labels, w, null):
     import numpy
 
     def model(x_t, t, labels):
         turned = numpy.reshape(t, (-1, 1)) / 10
         return numpy.tanh(x_t @ weight + turned + table[labels])
 
-    return dict.fromkeys(("guided", "none", "much"), candidate(model, x_t, t, labels, w, 4))
+    return dict.fromkeys(("guided", "none", "much"), candidate(model, x_t, t, labels, w, null))
 
 
 @guided_noise.answer
@@ -1099,6 +1108,23 @@ def pulled_back(model, x_t, t, labels, w, null):
 )
 def nought_for_none(model, x_t, t, labels, w, null):
     without = model(x_t, t, np.zeros_like(labels))
+    return (1 + w) * model(x_t, t, labels) - w * without
+
+
+@guided_noise.mistake(
+    "-1 stands for none in other programs. Which number does here?", loses=("guided", "much")
+)
+def minus_one_for_none(model, x_t, t, labels, w, null):
+    without = model(x_t, t, np.full_like(labels, -1))
+    return (1 + w) * model(x_t, t, labels) - w * without
+
+
+@guided_noise.mistake(
+    "Yours takes 4 for the label that stands for none, wherever `null` is another number.",
+    loses=("guided", "much"),
+)
+def four_for_none(model, x_t, t, labels, w, null):
+    without = model(x_t, t, np.full_like(labels, 4))
     return (1 + w) * model(x_t, t, labels) - w * without
 
 
@@ -1310,6 +1336,23 @@ def variance_of_the_data():
 
 
 @sampling_forecast.mistake(
+    "`variance`: only data of variance 1 keep theirs. What does the factor do to a variance of 4?",
+    loses=("variance",),
+)
+def variance_kept():
+    return {
+        "half": 34,
+        "variance": 4.0,
+        "blind": 1.0,
+        "draws": 200,
+        "ddpm": 200,
+        "ddim": 40,
+        "euler": 1,
+        "copies": 0.0,
+    }
+
+
+@sampling_forecast.mistake(
     "`blind`: it says 0 and the noise is around 0, but squares don't cancel.", loses=("blind",)
 )
 def blind_is_nought():
@@ -1434,6 +1477,57 @@ def ddim_all_steps():
         "ddpm": 200,
         "ddim": 400,
         "euler": 1,
+        "copies": 0.0,
+    }
+
+
+@sampling_forecast.mistake(
+    "`ddpm`: you count two guesses at each step. Does this batch have guidance?",
+    loses=("ddpm",),
+)
+def ddpm_guided():
+    return {
+        "half": 34,
+        "variance": 1.75,
+        "blind": 1.0,
+        "draws": 200,
+        "ddpm": 400,
+        "ddim": 40,
+        "euler": 1,
+        "copies": 0.0,
+    }
+
+
+@sampling_forecast.mistake(
+    "`ddim`: you let every image ask by itself. What is handed to the network in one call?",
+    loses=("ddim",),
+)
+def ddim_one_by_one():
+    return {
+        "half": 34,
+        "variance": 1.75,
+        "blind": 1.0,
+        "draws": 200,
+        "ddpm": 200,
+        "ddim": 2560,
+        "euler": 1,
+        "copies": 0.0,
+    }
+
+
+@sampling_forecast.mistake(
+    "`euler`: there is only one picture. Along one straight line, does the velocity ever change?",
+    loses=("euler",),
+)
+def euler_there_and_corrected():
+    return {
+        "half": 34,
+        "variance": 1.75,
+        "blind": 1.0,
+        "draws": 200,
+        "ddpm": 200,
+        "ddim": 40,
+        "euler": 2,
         "copies": 0.0,
     }
 
