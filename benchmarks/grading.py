@@ -50,19 +50,16 @@ class Cost:
     scores: dict[str, float]
 
 
-def measured(command: list[str], home: Path, n: int) -> Cost:
-    """Run it to its end; the processor's time is that of its children too."""
+def measured(command: list[str], slug: str, home: Path, n: int) -> Cost:
+    """Run it on ``slug`` to its end; the processor's time is that of its children too."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run([sys.executable, *command], cwd=home, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, *command, slug], cwd=home, capture_output=True, text=True)
     wall = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed: {done.stdout[-2000:]}{done.stderr[-2000:]}")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(cpu / n, wall / n, {row.student: row.automatic for row in read(SLUG[home], home)})
-
-
-SLUG: dict[Path, str] = {}
+    return Cost(cpu / n, wall / n, {row.student: row.automatic for row in read(slug, home)})
 
 
 def made(slug: str, n: int, folder: Path) -> Path:
@@ -70,17 +67,15 @@ def made(slug: str, n: int, folder: Path) -> Path:
     (root := folder / f"{slug}-{n}").mkdir()
     shutil.copytree(ROOT / "solutions", root / "solutions")
     shutil.copy(ROOT / "pyproject.toml", root)
-    home = sample_class(slug, n, root)
-    SLUG[home] = slug
-    return home
+    return sample_class(slug, n, root)
 
 
-def ours(home: Path, n: int) -> tuple[Cost, dict[str, float]]:
+def ours(slug: str, home: Path, n: int) -> tuple[Cost, dict[str, float]]:
     """``dlcourse grade``, and the mean seconds of each phase."""
     isolation = "auto" if probe().bubblewrap else "none"
     options = ["-j", str(WORKERS), "--isolation", isolation]
-    cost = measured(["-m", "dlcourse.cli", "grade", SLUG[home], *options], home, n)
-    entries = Journal(SLUG[home], home).entries()
+    cost = measured(["-m", "dlcourse.cli", "grade", *options], slug, home, n)
+    entries = Journal(slug, home).entries()
     phases = {
         name: statistics.fmean(entry.seconds.get(name, 0.0) for entry in entries)
         for name in ("start", "cells", "checks", "worker")
@@ -92,9 +87,8 @@ def compare(slug: str, n: int, folder: Path) -> list[str]:
     """One class, graded by both: the rows of the table."""
     home = made(slug, n, folder)
     other = Path(shutil.copytree(home, folder / f"{slug}-stock"))
-    SLUG[other] = slug
-    stock = measured(["-m", "nbgrader", "autograde", slug], other, n)
-    cost, phases = ours(home, n)
+    stock = measured(["-m", "nbgrader", "autograde"], slug, other, n)
+    cost, phases = ours(slug, home, n)
     if cost.scores != stock.scores:
         sys.exit(f"{slug}: other scores than stock's: {cost.scores} and {stock.scores}")
     spent = " | ".join(f"{seconds:.2f}" for seconds in phases.values())
@@ -116,7 +110,7 @@ def curve(sizes: tuple[int, ...], folder: Path) -> list[str]:
     """What a submission takes, class by class."""
     lines = [f"| class (*{LIGHT}*) | CPU, s | of it ours | wall, s |", "|---:|---:|---:|---:|"]
     for n in sizes:
-        cost, phases = ours(made(LIGHT, n, folder), n)
+        cost, phases = ours(LIGHT, made(LIGHT, n, folder), n)
         own = cost.cpu - phases["cells"]
         lines.append(f"| {n:,} | {cost.cpu:.2f} | {own:.2f} | {cost.wall:.2f} |")
         print(lines[-1], flush=True)
