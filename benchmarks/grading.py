@@ -53,7 +53,9 @@ class Cost:
 def measured(command: list[str], slug: str, home: Path, n: int) -> Cost:
     """Run it on ``slug`` to its end; the processor's time is that of its children too."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run([sys.executable, *command, slug], cwd=home, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, *command, slug], cwd=home, capture_output=True, text=True
+    )
     wall = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
