@@ -76,8 +76,8 @@ def attention(query, key, value, mask):
 check("attention", attention)
 
 # %% [markdown]
-# A look-up that is soft: keys stand at 0 to 4, and a query asks for what lies at 3. The larger key
-# and query, the harder the choice.
+# A look-up that is soft: keys stand at 0 to 4, and a query asks for what lies at 3. The larger the
+# query, the harder the choice.
 
 # %%
 key = np.stack([np.arange(5.0), -(np.arange(5.0) ** 2) / 2], axis=1)[None]

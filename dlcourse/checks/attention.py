@@ -41,8 +41,9 @@ def _(rng):
             mask = rng.random(mask.shape) < 0.5
             mask[:, 0], mask[:, -1, 0] = False, True
         elif part == "large":  # the largest score of all is one that nobody may see
-            query, key = np.ones_like(query), sign * rng.uniform(500, 510, size=key.shape)
-            key[:, -1] = 2500.0
+            query, key = np.ones_like(query), sign * rng.uniform(5000, 5010, size=key.shape)
+            query[:, 1:] *= -1  # so one query's scores lie far below another's
+            key[:, -1] = 25000.0
             mask[..., -1] = False
         return Case((query, key, value, mask), note, (part,))
 
@@ -101,8 +102,8 @@ def by_logarithms(query, key, value, mask):
 
 
 @attention.mistake(
-    "Your weights are sharper than they should be. A product of E numbers of variance 1 has "
-    "variance E: by what is it divided?"
+    "Your weights are sharper than they should be. A score is a sum of E products, and its "
+    "variance is E: by what is it divided?"
 )
 def no_scale(query, key, value, mask):
     scores = np.where(mask, query @ key.swapaxes(1, 2), -np.inf)
@@ -248,6 +249,18 @@ def not_negative_enough(query, key, value, mask):
     return weights @ value * mask.any(axis=2)[..., None]
 
 
+@attention.mistake(
+    "You subtract one number from the scores of all queries. Whose largest score must become 0?",
+    loses=("large",),
+)
+def one_maximum_for_all(query, key, value, mask):
+    scores = np.where(mask, query @ key.swapaxes(1, 2) / np.sqrt(query.shape[2]), -np.inf)
+    top = scores.max()
+    weights = np.exp(scores - (top if np.isfinite(top) else 0.0))
+    total = weights.sum(axis=2, keepdims=True)
+    return weights / np.where(total > 0, total, 1.0) @ value
+
+
 # attention_backward -----------------------------------------------------------
 
 attention_backward = Exercise(
@@ -264,11 +277,15 @@ attention_backward = Exercise(
 
 @attention_backward.cases
 def _(rng):
-    def case(n, length, keys, size, wide, note="", empty=False):
+    def case(n, length, keys, size, wide, note="", empty=False, other=False):
         query, key = rng.normal(size=(n, length, size)), rng.normal(size=(n, keys, size))
         scores = query @ key.swapaxes(1, 2) / np.sqrt(size)
         weights = np.exp(scores - scores.max(axis=2, keepdims=True))
         weights /= weights.sum(axis=2, keepdims=True)
+        if other:
+            weights = rng.random(weights.shape)
+            weights[..., 0] = 0.0
+            weights /= weights.sum(axis=2, keepdims=True)
         if empty:
             weights[:, 0] = 0.0
         value, dy = rng.normal(size=(n, keys, wide)), rng.normal(size=(n, length, wide))
@@ -278,10 +295,11 @@ def _(rng):
     yield case(1, 2, 3, 2, 2, "two queries, three keys")
     yield case(2, 3, 3, 4, 4, "as many queries as keys, and all of one width")
     yield case(2, 4, 2, 3, 5, "values wider than keys")
+    yield case(2, 3, 3, 4, 2, "weights that others chose, one of each query 0", False, True)
     yield case(2, 3, 4, 3, 2, "the first query may attend to nothing", True)
     while True:
         n, length, keys, size, wide = (int(v) for v in rng.integers(2, 5, size=5))
-        yield case(n, length, keys, size, wide, "", rng.random() < 0.3)
+        yield case(n, length, keys, size, wide, "", rng.random() < 0.3, rng.random() < 0.3)
 
 
 @attention_backward.observe
@@ -407,6 +425,19 @@ def value_first(dy, query, key, value, weights):
 
 
 @attention_backward.mistake(
+    "You calculate the weights anew, from query and key. Which ones were you handed, and who says "
+    "that nothing was masked?",
+)
+def weights_calculated_again(dy, query, key, value, weights):
+    scores = query @ key.swapaxes(1, 2) / np.sqrt(query.shape[2])
+    weights = np.exp(scores - scores.max(axis=2, keepdims=True))
+    weights = weights / weights.sum(axis=2, keepdims=True)
+    da = dy @ value.swapaxes(1, 2)
+    d = weights * (da - (da * weights).sum(axis=2, keepdims=True)) / np.sqrt(query.shape[2])
+    return d @ key, d.swapaxes(1, 2) @ query, weights.swapaxes(1, 2) @ dy
+
+
+@attention_backward.mistake(
     "You divide by the number of examples once more. Where is their mean already?"
 )
 def mean_taken_again(dy, query, key, value, weights):
@@ -443,14 +474,15 @@ def _(rng):
     yield case([5], 5, 1, "continued", "one new token behind four")
     yield case([6, 6], 6, 2, "continued", "two new tokens behind four")
     yield case([3, 6, 5], 6, 3, "continued", "three new tokens, and padding in front", True)
+    yield case([3, 5], 5, 2, "continued", "two new places, and padding behind one")
     while True:
         total = int(rng.integers(2, 8))
         lengths = rng.integers(1, total + 1, size=int(rng.integers(1, 4)))
         part = str(rng.choice(["future", "padding", "continued"]))
         if part == "future":
             lengths[:] = total
-        new = int(rng.integers(1, lengths.min() + 1)) if part == "continued" else total
-        yield case(lengths, total, new, part, "", part == "continued" or rng.random() < 0.5)
+        new = int(rng.integers(1, total + 1)) if part == "continued" else total
+        yield case(lengths, total, new, part, "", rng.random() < 0.5)
 
 
 @causal_mask.observe
@@ -537,12 +569,24 @@ def upper_triangle(keep, new):
 @causal_mask.mistake(
     "You have cut off the rows of padding, too: a query that is padding asks like any other here. "
     "Nobody reads its answer.",
-    loses=("padding",),
+    loses=("padding", "continued"),
 )
 def padding_asks_nothing(keep, new):
     total = keep.shape[1]
     causal = np.tri(new, total, total - new, dtype=bool)
     return causal & keep[:, None] & keep[:, total - new :, None]
+
+
+@causal_mask.mistake(
+    "You count the places of the queries back from each sequence's last token. A place of padding "
+    "asks, too: where do the last places of the batch stand?",
+    loses=("padding", "continued"),
+)
+def counted_from_the_last_token(keep, new):
+    total = keep.shape[1]
+    last = total - 1 - keep[:, ::-1].argmax(axis=1)
+    place = last[:, None, None] - np.arange(new)[::-1, None]
+    return (np.arange(total) <= place) & keep[:, None]
 
 
 @causal_mask.mistake("All see all in yours. What may the first token not know about the last?")
@@ -562,7 +606,7 @@ def padding_of_the_first(keep, new):
 
 
 @causal_mask.mistake(
-    "Nothing of it is right where few ask or where paddings differ: that is the colleague's. At "
+    "It is wrong where few ask or where paddings differ: that is the colleague's. At "
     "which place does the first query stand, and whose padding is `keep[0]`?",
     loses=("padding", "continued"),
 )
@@ -1377,8 +1421,8 @@ what_the_map_shows = Question(
   were left out. Asks for all of them, or a number over many examples.
 - 1 point: a test that intervenes: hide or replace the words with much weight, and see whether the
   answer changes more than with others.
-- 1 point: with a comparison: random words, as many, or words of small weight; or an untrained
-  network's map; on data that wasn't used to find the head.
+- 1 point: with a comparison: random words, as many, or words of small weight; a rule that needs no
+  map, such as the place; or an untrained network's map; on data that wasn't used to find the head.
 - 1 point: says what would be fair to claim and what to do: the map is an observation, no reason for
   a decision; don't put it before people who decide as an explanation until the test was done.
 - No point for "attention is not explanation" without saying why.""",

@@ -28,10 +28,11 @@ def attention_weights(
     r""":math:`A = \mathrm{softmax}(s\, Q K^\top)`, each row a distribution over the keys.
 
     ``query`` is (…, L, E), ``key`` (…, S, E), A (…, L, S). The scale s is :math:`1 / \sqrt{E}` if
-    it isn't given: products of E numbers of variance 1 have variance E. ``attn_mask``, of any shape
-    that broadcasts to that of A, is True where the query may attend; ``is_causal`` lets query i
-    attend to keys 0 to i only; with both, both must allow it. Where nothing is allowed the row
-    is 0. ValueError for shapes that don't fit, types that aren't floats, masks that aren't Boolean.
+    it isn't given: scores of entries with mean 0 and variance 1 have variance E. ``attn_mask``, of
+    any shape that broadcasts to that of A, is True where the query may attend; ``is_causal`` lets
+    query i attend to keys 0 to i only; with both, both must allow it. Where nothing is allowed the
+    row is 0. ValueError for shapes that don't fit, types that aren't floats, masks that aren't
+    Boolean.
     """
     for name, array in (("query", query), ("key", key)):
         if floats(array).ndim < 2:
