@@ -84,6 +84,15 @@ def _closure(names: Iterable[str]) -> set[str]:
     return seen
 
 
+def behind_data(sheet_imports: Iterable[str]) -> list[str]:
+    """The packages that a sheet's data sets are read with: half a second to import, each time."""
+    ours = _closure(name for name in sheet_imports if _within(name, "dlcourse.data"))
+    paths = [ROOT.joinpath(*name.split(".")).with_suffix(".py") for name in ours]
+    sources = [path.read_text("utf8") for path in paths if path.exists()]
+    named = {name.partition(".")[0] for source in sources for name in imported(source)}
+    return sorted(named - sys.stdlib_module_names - {"dlcourse"})
+
+
 def imported(source: str) -> set[str]:
     """The modules that a source names in its imports, as far as it can be read."""
     try:

@@ -80,6 +80,7 @@ class Sandbox:
         self.limits = limits or Limits()
         self.forbids, self.extras = sorted(set(forbids)), sorted(set(extras))
         self.packages = sorted(packages)  # distributions, beside those that the course needs
+        self.behind_data = enclosure.behind_data(sheet_imports)
         self.folder = Path(tempfile.mkdtemp(prefix="dlcourse-"))
         self.group = Group(self.limits) if probe().groups else None
         self.process: subprocess.Popen | None = None
@@ -132,6 +133,7 @@ class Sandbox:
         return {
             "isolated": isolated,
             "preload": ["numpy", "matplotlib.pyplot", "dlcourse.checks", *torch],
+            "preload_if_there": self.behind_data,
             "forbids": [name for name in self.forbids if name != "dlcourse"],
             "limits": asdict(self.limits),
         }

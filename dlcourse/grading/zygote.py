@@ -159,6 +159,9 @@ def main(descriptor: int, settings: dict[str, Any]) -> None:
     shell = make_shell(settings["limits"]["output_bytes"])
     for name in settings["preload"]:
         __import__(name)
+    for name in settings["preload_if_there"]:
+        with suppress(ImportError):  # what a sheet forbids isn't there
+            __import__(name)
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)
     if found := sorted(set(sys.modules) & set(settings["forbids"])):

