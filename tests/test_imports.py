@@ -91,3 +91,8 @@ def test_without_torch_the_command_that_installs_it_is_said(name):
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr
     assert said.endswith(f'{name} needs torch, which is missing: pip install "dlcourse[torch]"\n')
     assert said.count("Error:") == 1
+
+
+def test_grading_starts_without_compiling_grammars():
+    code = "import sys, dlcourse.grading.pipeline; assert not {'lark'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
