@@ -4,7 +4,7 @@ Tokens are (N, T), and the logits at place t, (N, T, V), speak of the token at p
 place has no target, and neither has one before padding. A loss in nats per token says nothing
 across vocabularies, for long tokens are few and hard: bits per character can be compared.
 
-Sources: Bengio and others, *A Neural Probabilistic Language Model* (2003), section 1.1; Radford and
+Sources: Bengio and others, *A Neural Probabilistic Language Model* (2003), section 2; Radford and
 others, *Language Models are Unsupervised Multitask Learners* (2019), section 3.1, for comparing by
 the character.
 """

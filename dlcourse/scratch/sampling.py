@@ -3,8 +3,7 @@ r"""Choosing the next token: distributions made sharper or shorter, and a draw f
 All functions work along the last axis: logits and probabilities are (…, V), for V tokens. Of tokens
 with equal probability those with smaller numbers are kept first.
 
-Source: Holtzman and others, *The Curious Case of Neural Text Degeneration* (2020), section 3 for
-``top_p``, 5.2 and 5.3 for ``top_k`` and temperature.
+Source: Holtzman and others, *The Curious Case of Neural Text Degeneration* (2020), section 3.
 """
 
 import math
