@@ -107,7 +107,10 @@ def test_a_step_unlike_the_first_is_refused(rng):
     query, key, value = (each[:, :, 0] for each in sequence(2, 2, 2, 1, 3, 3, rng))
     cache = KVCache(3)
     cache.step(query, key, value)
-    others = [(query[:1], key[:1], value[:1]), tuple(e.astype(np.float32) for e in (query, key, value))]
+    others = [
+        (query[:1], key[:1], value[:1]),
+        tuple(e.astype(np.float32) for e in (query, key, value)),
+    ]
     for other in others:
         with pytest.raises(ValueError, match="the cache holds"):
             cache.step(*other)

@@ -104,7 +104,11 @@ def test_single_precision_stays_single(rng):
 
 
 def test_nothing_to_foretell_is_refused():
-    for tokens, padding in ([[1]], None), ([[1, 0, 0], [0, 0, 0]], 0), (np.empty((0, 3), int), None):
+    for tokens, padding in (
+        ([[1]], None),
+        ([[1, 0, 0], [0, 0, 0]], 0),
+        (np.empty((0, 3), int), None),
+    ):
         tokens = np.array(tokens)
         with pytest.raises(ValueError, match="no target"):
             NextTokenLoss(padding).forward(np.zeros((*tokens.shape, 2)), tokens)
@@ -132,8 +136,12 @@ def test_another_cut_of_the_same_text_changes_perplexity_and_no_bits():
     """A model that gives one text one probability, told of in long tokens and in short ones."""
     nats = 120.0
     assert perplexity(nats, 20) != pytest.approx(perplexity(nats, 60))
-    assert bits_per_character(nats, 100) == pytest.approx(math.log2(perplexity(nats, 20)) * 20 / 100)
-    assert bits_per_character(nats, 100) == pytest.approx(math.log2(perplexity(nats, 60)) * 60 / 100)
+    assert bits_per_character(nats, 100) == pytest.approx(
+        math.log2(perplexity(nats, 20)) * 20 / 100
+    )
+    assert bits_per_character(nats, 100) == pytest.approx(
+        math.log2(perplexity(nats, 60)) * 60 / 100
+    )
 
 
 @pytest.mark.parametrize("of", [perplexity, bits_per_character])
