@@ -68,21 +68,22 @@ def _(rng):
         both = [order[k : k + 2] for k in (0, 2, 4)]
         return "".join(both[k % 3] + signs[k] for k in range(9))
 
-    yield Case(("ab1ab2ab3ab", 1), "one merge", ("plain",))
+    yield Case(("ab1ab2ab3ab4bc5bc6bc", 1), "one merge", ("plain",))
     yield Case(("yx 1yx 2yx 3x 4", 2), "a space is a byte like any other", ("plain",))
-    yield Case(("cabd1cab2cab3ab4", 2), "the second merge needs the first", ("plain",))
-    yield Case(("éé1éé2éé", 2), "each é is two bytes", ("unicode",))
-    yield Case((three("bcefab", "123456789"), 3), "three pairs tie", ("ties",))
-    yield Case((three("bcabef", "123456789"), 3), "the same ones in another order", ("ties",))
+    yield Case(("éé1éé2éé3ü4ü", 2), "é and ü are two bytes each", ("unicode",))
+    yield Case((three("bcefab", "123456789"), 2), "three pairs tie", ("ties",))
+    yield Case((three("efbcag", "123456789"), 2), "three other ones", ("ties",))
     yield Case(("aaaaabc1bc2bc", 1), "a run: aa stands at four places", ("runs",))
     yield Case(("aaab1aaac2aaad", 2), "runs of three", ("runs",))
     yield Case(("abab1abab2abab", 9), "fewer merges than asked for", ("ends",))
     yield Case(("abab", 3), "the only pair to be merged stands twice", ("ends",))
     yield Case(("", 3), "no text", ("ends",))
-    yield Case((LONG, 60), "a longer text", ("long",))
+    yield Case((LONG, 20), "a longer text", ("long",))
+    yield Case((LONG, 200), "all there is to learn from it", ("long",))
+    yield Case(("cabd1cab2cab3ab4", 2), "the second merge needs the first", ("plain",))
     yield Case(("abcd", 2), "no pair stands twice", ("ends",))
     yield Case(("a", 1), "one byte", ("ends",))
-    yield Case(("aaaa", 0), "no merge asked for", ("ends",))
+    yield Case(("aaaa", 0), "no merge asked for", ("plain",))
     while True:
         part = str(rng.choice(["plain", "unicode", "ties", "runs", "ends", "long"]))
         a, b, c, d, e, f = (str(each) for each in rng.permutation(list("abcdefgh"))[:6])
@@ -91,7 +92,7 @@ def _(rng):
         elif part == "unicode":
             yield drawn("éèç1", part, 3)
         elif part == "ties":
-            yield Case((three(a + b + c + d + e + f, "123456789"), 3), "", (part,))
+            yield Case((three(a + b + c + d + e + f, "123456789"), 2), "", (part,))
         elif part == "runs" and rng.random() < 0.5:
             yield Case((f"{a * 5}{b}{c}1{b}{c}2{b}{c}", 1), "", (part,))
         elif part == "runs":
@@ -521,7 +522,7 @@ def the_size_of_the_vocabulary(text, count):
 @bpe_train.mistake(
     "You return one merge more than was asked for, where there is one. When does your loop "
     "look at its count?",
-    loses=("plain", "unicode", "ties", "runs", "ends"),
+    loses=("plain", "unicode", "ties", "runs", "long"),
 )
 def one_merge_too_many(text, count):
     tokens, merges = list(text.encode()), []
@@ -575,7 +576,7 @@ def _(rng):
     yield Case(
         ("abc", [(b, c), (a, b)]), "the pair that is further right was learned first", ("order",)
     )
-    yield Case(("abc", [(a, b), (b, c)]), "and now the other one", ("order",))
+    yield Case(("abc", [(a, b), (b, c), (a, 257)]), "and now the other one", ("order",))
     yield Case(
         ("abcabd", [(b, c), (a, b), (257, c)]), "a long token that is never made", ("order",)
     )
@@ -586,7 +587,7 @@ def _(rng):
     yield Case(("d ab ab", [(a, b), (32, 256), (d, 257)]), "with a space", ("chained",))
     yield Case(("aaa", [(a, a)]), "a run of three", ("runs",))
     yield Case(("aaaaaaa", [(a, a), (256, 256)]), "a run of seven", ("runs",))
-    yield Case((LONG, learned(LONG, 60)), "a longer text", ("long",))
+    yield Case((LONG, learned(LONG[60:], 60)), "a longer text", ("long",))
     yield Case(("a", [(a, a)]), "one byte", ("bytes",))
     yield Case(("xyz", [(a, b), (256, c)]), "no merge that applies", ("bytes",))
     while True:
@@ -716,7 +717,7 @@ def the_most_frequent_here(text, merges):
 
 @bpe_encode.mistake(
     "You begin with the merge that was learned last. Which tokens does it need?",
-    loses=("order", "chained", "long"),
+    loses=("order", "chained", "runs", "long"),
 )
 def latest_merge_first(text, merges):
     tokens = list(text.encode())
@@ -766,7 +767,7 @@ def one_byte_for_a_letter(text, merges):
 
 @bpe_encode.mistake(
     "Each merge joins one place only. Where else does its pair stand?",
-    loses=("runs", "long"),
+    loses=("chained", "runs", "long"),
 )
 def only_the_first_place(text, merges):
     tokens = list(text.encode())
@@ -854,7 +855,7 @@ def bytes_alone(text, merges):
 
 @bpe_encode.mistake(
     "You look for pairs of bytes only. Of what can the pair of a later merge be made?",
-    loses=("chained", "long"),
+    loses=("chained", "runs", "long"),
 )
 def merges_of_bytes_only(text, merges):
     known, ranks = list(text.encode()), {tuple(pair): new for new, pair in enumerate(merges, 256)}
@@ -1123,7 +1124,7 @@ def _(rng):
         if part == "large":
             logits += 5000 * rng.choice([-1, 1], size=(n, steps, 1))
             other = (tokens[0, 1] + 1) % vocabulary
-            logits[0, 0, other] += 1500  # the model holds the target for all but impossible
+            logits[0, 0, other] += 900  # the model holds the target for all but impossible
         parts = ("loss", "perplexity") if part == "loss" else (part,)
         return Case((logits, tokens, padding), note, parts)
 
@@ -1137,11 +1138,12 @@ def _(rng):
     yield case([1, 1], 1, 3, 0, "nothing", "rows of one token: nothing follows")
     yield case([1, 0, 1], 3, 4, 2, "nothing", "one token in a row at most, and padding")
     yield case([0, 0], 3, 4, 3, "nothing", "padding alone")
-    yield case([6, 3], 6, 3, 1, "large", "once more, with padding")
+    yield case([6], 6, 3, 1, "large", "once more")
     while True:
         part = str(rng.choice(["loss", "padded", "large"]))
         n, steps, vocabulary = (int(v) for v in rng.integers((1, 2, 3), (4, 7, 7)))
         padding = int(rng.integers(vocabulary))
+        steps += 2 * (part == "large")  # one target among several: the perplexity is finite
         lengths = rng.integers(0, steps + 1, size=n) if part == "padded" else np.full(n, steps)
         lengths[0] = max(lengths[0], 2)
         yield case([int(v) for v in lengths], steps, vocabulary, padding, part)
@@ -1456,7 +1458,7 @@ def softmax_over_the_places(logits, tokens, padding):
     log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
     loss = cost[real].mean()
-    return loss, np.exp(loss)
+    return loss, np.exp(min(loss, 700.0))
 
 
 @next_token_loss.mistake(
@@ -1560,14 +1562,14 @@ def _(rng):
         parts = ("kept", "shares") if part == "kept" else (part,)
         return Case((z + shift, t, p), note, parts)
 
-    steps = np.array([0.4, 0.25, 0.2, 0.1, 0.05])
-    yield Case((logits_of(steps), 1.0, 0.7), "three of five tokens", ("kept", "shares"))
-    yield Case((logits_of(steps), 1.0, 0.5), "two of five tokens", ("kept", "shares"))
-    yield Case((logits_of(steps), 1.0, 0.3), "the largest alone reaches it", ("kept", "shares"))
+    steps = np.array([0.55, 0.2, 0.15, 0.06, 0.04])
+    yield Case((logits_of(steps), 1.0, 0.8), "three of five tokens", ("kept", "shares"))
+    yield Case((logits_of(steps), 1.0, 0.7), "two of five tokens", ("kept", "shares"))
+    yield Case((logits_of(steps), 1.0, 0.5), "the largest alone reaches it", ("kept", "shares"))
     yield Case((np.zeros(4), 1.0, 0.4), "four equal tokens", ("ties",))
     tied = np.log(np.array([0.1, 0.2, 0.3, 0.2, 0.2]))
-    yield Case((tied, 1.0, 0.6), "three equal tokens, two of them kept", ("ties",))
-    # 3 of the 5 at t = 1, but 1 or 4 at other temperatures
+    yield Case((tied, 1.0, 0.45), "three equal tokens, one of them kept", ("ties",))
+    # two tokens at temperature 1, but one or four at these
     yield Case((logits_of(steps), 0.4, 0.6), "sharper", ("temperature",))
     yield Case((logits_of(steps), 5.0, 0.7), "flatter", ("temperature",))
     yield Case((logits_of(steps), 1.0, 1e-6), "p is tiny", ("ends",))
@@ -1607,9 +1609,8 @@ def _(logits, temperature, p):
     probability = probability / probability.sum()
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
-    before = np.concatenate([[0.0], np.cumsum(falling)[:-1]])
     kept = np.zeros(len(logits))
-    kept[order] = np.where(before < p, falling, 0.0)
+    kept[order] = np.where(np.cumsum(falling) - falling < p, falling, 0.0)
     return kept / kept.sum()
 
 
@@ -1658,7 +1659,6 @@ def crossing_token_dropped(logits, temperature, p):
     probability = probability / probability.sum()
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
-    before = np.concatenate([[0.0], np.cumsum(falling)[:-1]])
     kept = np.zeros(len(logits))
     kept[order] = np.where(np.cumsum(falling) <= p - 1e-12, falling, 0.0)
     return kept / max(kept.sum(), 1e-300)
@@ -1673,9 +1673,9 @@ def one_token_too_many(logits, temperature, p):
     probability = probability / probability.sum()
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
-    before = np.concatenate([[0.0, 0.0], np.cumsum(falling)[:-2]])[: len(falling)]
     kept = np.zeros(len(logits))
-    kept[order] = np.where(before < p, falling, 0.0)
+    number = np.sum(np.cumsum(falling) - falling < p) + 1
+    kept[order[:number]] = falling[:number]
     return kept / kept.sum()
 
 
@@ -1689,9 +1689,8 @@ def not_made_to_add_up(logits, temperature, p):
     probability = probability / probability.sum()
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
-    before = np.concatenate([[0.0], np.cumsum(falling)[:-1]])
     kept = np.zeros(len(logits))
-    kept[order] = np.where(before < p, falling, 0.0)
+    kept[order] = np.where(np.cumsum(falling) - falling < p, falling, 0.0)
     return kept
 
 
@@ -1706,9 +1705,8 @@ def softmax_of_probabilities(logits, temperature, p):
     probability = probability / probability.sum()
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
-    before = np.concatenate([[0.0], np.cumsum(falling)[:-1]])
     kept = np.zeros(len(logits))
-    kept[order] = np.where(before < p, falling, 0.0)
+    kept[order] = np.where(np.cumsum(falling) - falling < p, falling, 0.0)
     again = np.where(kept > 0, np.exp(kept), 0.0)
     return again / again.sum()
 
@@ -1740,9 +1738,8 @@ def temperature_multiplied(logits, temperature, p):
     probability = probability / probability.sum()
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
-    before = np.concatenate([[0.0], np.cumsum(falling)[:-1]])
     kept = np.zeros(len(logits))
-    kept[order] = np.where(before < p, falling, 0.0)
+    kept[order] = np.where(np.cumsum(falling) - falling < p, falling, 0.0)
     return kept / kept.sum()
 
 
@@ -1758,9 +1755,8 @@ def probabilities_divided(logits, temperature, p):
     probability = probability / probability.sum()
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
-    before = np.concatenate([[0.0], np.cumsum(falling)[:-1]])
     kept = np.zeros(len(logits))
-    kept[order] = np.where(before < p, falling, 0.0)
+    kept[order] = np.where(np.cumsum(falling) - falling < p, falling, 0.0)
     return kept / kept.sum()
 
 
@@ -1775,10 +1771,9 @@ def temperature_of_the_answer_only(logits, temperature, p):
     probability = probability / probability.sum()
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
-    before = np.concatenate([[0.0], np.cumsum(falling)[:-1]])
     kept = np.zeros(len(logits))
     plain = np.exp(logits - logits.max())[order]
-    kept[order] = np.where(before < p, plain, 0.0)
+    kept[order] = np.where(np.cumsum(falling) - falling < p, plain, 0.0)
     return kept / kept.sum()
 
 
@@ -1792,9 +1787,8 @@ def left_in_falling_order(logits, temperature, p):
     probability = probability / probability.sum()
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
-    before = np.concatenate([[0.0], np.cumsum(falling)[:-1]])
     kept = np.zeros(len(logits))
-    kept[:] = np.where(before < p, falling, 0.0)
+    kept[:] = np.where(np.cumsum(falling) - falling < p, falling, 0.0)
     return kept / kept.sum()
 
 
@@ -1809,9 +1803,8 @@ def ties_from_the_end(logits, temperature, p):
     probability = probability / probability.sum()
     order = np.argsort(probability, kind="stable")[::-1]
     falling = probability[order]
-    before = np.concatenate([[0.0], np.cumsum(falling)[:-1]])
     kept = np.zeros(len(logits))
-    kept[order] = np.where(before < p, falling, 0.0)
+    kept[order] = np.where(np.cumsum(falling) - falling < p, falling, 0.0)
     return kept / kept.sum()
 
 
@@ -1825,16 +1818,15 @@ def all_equals_kept(logits, temperature, p):
     probability = probability / probability.sum()
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
-    before = np.concatenate([[0.0], np.cumsum(falling)[:-1]])
     kept = np.zeros(len(logits))
-    least = falling[before < p].min()
+    least = falling[np.cumsum(falling) - falling < p].min()
     kept = np.where(probability >= least, probability, 0.0)
     return kept / kept.sum()
 
 
 @top_p_distribution.mistake(
     "Of tokens that are as probable as the last one you keep none. Does the sum still reach p?",
-    loses=("ties", "ends"),
+    loses=("ties",),
 )
 def equals_dropped_together(logits, temperature, p):
     z = logits / temperature
@@ -1842,9 +1834,8 @@ def equals_dropped_together(logits, temperature, p):
     probability = probability / probability.sum()
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
-    before = np.concatenate([[0.0], np.cumsum(falling)[:-1]])
     kept = np.zeros(len(logits))
-    least = falling[before < p].min()
+    least = falling[np.cumsum(falling) - falling < p].min()
     above = np.where(probability > least, probability, 0.0)
     last = np.sum(probability == least) == 1 or above.sum() == 0
     kept = np.where(probability >= least, probability, 0.0) if last else above
@@ -1860,7 +1851,6 @@ def a_floor_for_each(logits, temperature, p):
     probability = probability / probability.sum()
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
-    before = np.concatenate([[0.0], np.cumsum(falling)[:-1]])
     kept = np.zeros(len(logits))
     kept = np.where(probability >= p, probability, 0.0)
     return kept / max(kept.sum(), 1e-300)
@@ -1868,6 +1858,7 @@ def a_floor_for_each(logits, temperature, p):
 
 @top_p_distribution.mistake(
     "You keep a share p of the *tokens*. Is it tokens that are added up?",
+    loses=("kept", "shares", "ties", "temperature", "large"),
 )
 def a_share_of_the_tokens(logits, temperature, p):
     z = logits / temperature
@@ -1875,10 +1866,9 @@ def a_share_of_the_tokens(logits, temperature, p):
     probability = probability / probability.sum()
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
-    before = np.concatenate([[0.0], np.cumsum(falling)[:-1]])
     kept = np.zeros(len(logits))
-    kept[order] = np.where(np.arange(len(falling)) < np.floor(p * len(falling)), falling, 0.0)
-    return kept / max(kept.sum(), 1e-300)
+    kept[order] = np.where(np.arange(len(falling)) < np.ceil(p * len(falling)), falling, 0.0)
+    return kept / kept.sum()
 
 
 @top_p_distribution.mistake(
@@ -1890,9 +1880,8 @@ def the_least_probable_kept(logits, temperature, p):
     probability = probability / probability.sum()
     order = np.argsort(probability, kind="stable")
     falling = probability[order]
-    before = np.concatenate([[0.0], np.cumsum(falling)[:-1]])
     kept = np.zeros(len(logits))
-    kept[order] = np.where(before < p, falling, 0.0)
+    kept[order] = np.where(np.cumsum(falling) - falling < p, falling, 0.0)
     return kept / kept.sum()
 
 
@@ -1907,7 +1896,6 @@ def reached_nowhere(logits, temperature, p):
     probability = probability / probability.sum()
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
-    before = np.concatenate([[0.0], np.cumsum(falling)[:-1]])
     kept = np.zeros(len(logits))
     kept[order] = np.where(
         np.arange(len(falling)) <= np.argmax(np.cumsum(falling) >= p), falling, 0.0
@@ -2848,8 +2836,8 @@ a_lower_perplexity = Question(
   published ones; looking for long pieces of the text in the training data where that is open;
   comparing the loss on the text with that on a reworded one.
 - 1 point: for the purpose: a loss is not the task. Compares both on what the court will do with
-  them (summaries judged by people who don't know which model wrote them), or asks for a baseline and
-  an interval over documents, because one text's difference can be luck.
+  them (summaries judged by people who don't know which model wrote them), or asks for a baseline
+  and an interval over documents, because one text's difference can be luck.
 - No point for "B is larger" or "use a bigger model" without saying what for.""",
     exemplars={
         "full": """\
