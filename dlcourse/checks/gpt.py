@@ -56,12 +56,10 @@ def _(rng):
         return "".join(rng.choice(list(alphabet), n))
 
     def drawn(alphabet, part, least):
-        count = 0
-        while not count or not untied(text, count):
-            text, count = letters(alphabet, 40), int(rng.integers(2, 4))
-            if len(set(text) & set(alphabet[:least])) < least:
-                count = 0
-        return Case((text, count), "", (part,))
+        while True:
+            text = letters(alphabet, 40)
+            if len(set(text) & set(alphabet)) >= least and untied(text, 2):
+                return Case((text, 2), "", (part,))
 
     def three(order, signs):
         """Three pairs, three times each, in this order, and nothing else twice."""
@@ -1849,9 +1847,6 @@ def a_floor_for_each(logits, temperature, p):
     z = logits / temperature
     probability = np.exp(z - z.max())
     probability = probability / probability.sum()
-    order = np.argsort(-probability, kind="stable")
-    falling = probability[order]
-    kept = np.zeros(len(logits))
     kept = np.where(probability >= p, probability, 0.0)
     return kept / max(kept.sum(), 1e-300)
 
@@ -2197,7 +2192,7 @@ def exponentials_too_large(query, key, value, keys, values):
 @kv_cache_step.mistake(
     "Right, but where heads share. You deal the heads of keys out in turns: 0, 1, 0, 1. Which "
     "heads of queries lie side by side?",
-    loses=("grouped",),
+    loses=("first", "grouped"),
 )
 def groups_in_turns(query, key, value, keys, values):
     keys = np.concatenate([keys, key[:, :, None]], axis=2)
