@@ -104,7 +104,7 @@ class Tokenizer:
 
     def __init__(self, merges: Iterable[Pair]):
         self.merges = [(int(a), int(b)) for a, b in merges]
-        self._bytes = [bytes([b]) for b in range(BYTES)]  # of each token
+        self.tokens = [bytes([b]) for b in range(BYTES)]  # of each token
         self._new: dict[Pair, int] = {}
         for a, b in self.merges:
             if not (0 <= a < self.vocab_size and 0 <= b < self.vocab_size):
@@ -112,13 +112,13 @@ class Tokenizer:
             if (a, b) in self._new:
                 raise ValueError(f"({a}, {b}) is merged twice")
             self._new[a, b] = self.vocab_size
-            self._bytes.append(self._bytes[a] + self._bytes[b])
+            self.tokens.append(self.tokens[a] + self.tokens[b])
         self._pieces: dict[str, list[int]] = {}  # a text has few distinct ones
 
     @property
     def vocab_size(self) -> int:
         """256 and one for each merge."""
-        return len(self._bytes)
+        return len(self.tokens)
 
     def encode(self, text: str) -> np.ndarray:
         """The tokens of ``text``, int64, of shape (T,); UnicodeEncodeError for a lone surrogate."""
@@ -133,7 +133,7 @@ class Tokenizer:
         tokens = [int(token) for token in tokens]
         if unknown := [token for token in tokens if not 0 <= token < self.vocab_size]:
             raise ValueError(f"tokens are 0 to {self.vocab_size - 1}, and one is {unknown[0]}")
-        return b"".join(self._bytes[token] for token in tokens).decode(errors="replace")
+        return b"".join(self.tokens[token] for token in tokens).decode(errors="replace")
 
     def _encoded(self, piece: str) -> list[int]:
         if piece not in self._pieces:
