@@ -27,14 +27,18 @@ from dlcourse.recipes.record import write
 from dlcourse.scratch.bpe import Tokenizer, train_bpe
 from dlcourse.scratch.ngram import NGram
 
-CONTEXT, BATCH = 128, 16  # tokens of a window, windows of a step
+CONTEXT, BATCH = 128, 8  # tokens of a window, windows of a step
 LAYERS, HEADS, WIDTH = 3, 4, 96
-SIZES = (24, 48, 96, 192)  # widths: four times as many parameters in the layers each
+SIZES = (12, 24, 48, 96)  # widths: four times as many parameters in the layers each
 LSTM_WIDTH, LSTM_STATE = 64, 256  # as many parameters as the GPT's
 MERGES = 512
-EPOCHS, TUNING_EPOCHS, LIVE_EPOCHS = 12, 4, 4  # as many characters as the training part has, each
+EPOCHS, TUNING_EPOCHS, LIVE_EPOCHS = 8, 3, 2  # as many characters as the training part has, each
 KINDS = ("LSTM", "GPT", "GPT, byte pairs")
-RATES = (0.002, 0.005, 0.01, 0.02)
+RATES = {
+    "LSTM": (0.01, 0.03, 0.1),
+    "GPT": (0.001, 0.003, 0.01),
+    "GPT, byte pairs": (0.001, 0.003, 0.01),
+}
 ORDERS = range(1, 9)
 TUNING, SEEDS = 100, range(3)
 BLOCK = 500  # bytes: text is drawn anew in blocks, because neighbours are alike
@@ -114,7 +118,12 @@ def network(kind: str, seed: int, width: int = WIDTH) -> nn.Module:
         size = prepared(kind).vocab_size
         if kind == "LSTM":
             return Recurrent(size)
-        return GPT(GPTConfig(size, CONTEXT, LAYERS, HEADS, width))
+        net = GPT(GPTConfig(size, CONTEXT, LAYERS, HEADS, width))
+        with torch.no_grad():  # GPT-2's first values are for a width of 768: here larger ones
+            for parameter in net.parameters():
+                if parameter.ndim > 1:
+                    parameter.mul_((768 / width) ** 0.5)
+        return net
 
 
 def windows(tokens: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
@@ -268,7 +277,7 @@ def run(seeds: range = SEEDS) -> dict:
     costs, rates = {f"{best}-gram": found[best]}, {}
     for kind in KINDS:
         own, tried = prepared(kind), []
-        for lr in RATES:
+        for lr in RATES[kind]:
             net, _ = fit(kind, lr, TUNING, epochs=TUNING_EPOCHS)
             cost = bits(net, own.tokens["validation"], own.vocab_size).sum()
             tried.append({"lr": lr, "validation": float(cost / own.characters["validation"])})
