@@ -6,15 +6,23 @@ Everything is in bits per character, so that models with different tokens can be
 comes first, n-grams of orders 1 to 8, the order chosen on the validation part. Then networks of
 about the same number of parameters in their layers, trained on as many characters each: an LSTM and
 a GPT that read characters, and a GPT that reads byte pairs. A learning rate is chosen on the
-validation part with the seeds ``TUNING``, in trainings a third as long; then come other seeds, and
+validation part with the seed ``TUNING``, in trainings half as long; then come other seeds, and
 only then the test part. Whole topics of the manual are held out. GPTs of four sizes show how the
 loss falls with size, and the best n-grams once more what repeats in the training text would have
-promised. It takes about twenty minutes of one processor's time.
+promised. It takes about forty minutes of processor time; trainings run side by side, one on each
+processor.
 """
 
+import os
+import resource
 import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from multiprocessing import get_context
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -32,7 +40,7 @@ LAYERS, HEADS, WIDTH = 3, 4, 96
 SIZES = (12, 24, 48, 96)  # widths: four times as many parameters in the layers each
 LSTM_WIDTH, LSTM_STATE = 64, 256  # as many parameters as the GPT's
 MERGES = 512
-EPOCHS, TUNING_EPOCHS, LIVE_EPOCHS = 8, 3, 2  # as many characters as the training part has, each
+EPOCHS, TUNING_EPOCHS, LIVE_EPOCHS = 8, 4, 2  # as many characters as the training part has, each
 KINDS = ("LSTM", "GPT", "GPT, byte pairs")
 RATES = {
     "LSTM": (0.01, 0.03, 0.1),
@@ -237,11 +245,48 @@ def power_law(sizes: np.ndarray, losses: np.ndarray) -> tuple[float, float]:
 # the run ----------------------------------------------------------------------
 
 
-def _judged(kind: str, nets: list[nn.Module]) -> np.ndarray:
-    """(seeds, K): bits of the blocks of the test part."""
-    text = prepared(kind)
-    tokens, lengths = text.tokens["test"], text.lengths["test"]
-    return np.stack([blocks(bits(net, tokens, text.vocab_size), lengths) for net in nets])
+class Training(NamedTuple):
+    """What is trained, and on which part it is judged."""
+
+    kind: str
+    lr: float
+    seed: int
+    width: int
+    epochs: int
+    part: str
+
+
+class Trained(NamedTuple):
+    """What it costs on that part, in bits of each block (K,), and what it took."""
+
+    cost: np.ndarray
+    seconds: float  # of a processor, training alone
+    parameters: int
+    in_layers: int  # parameters that aren't of embeddings or the head
+
+
+def trained(job: Training) -> Trained:
+    """Train, and judge."""
+    torch.set_num_threads(1)
+    text, begin = prepared(job.kind), time.process_time()
+    net, _ = fit(job.kind, job.lr, job.seed, width=job.width, epochs=job.epochs)
+    seconds = time.process_time() - begin
+    cost = bits(net, text.tokens[job.part], text.vocab_size)
+    sizes = {name: p.numel() for name, p in net.named_parameters()}
+    own = sum(n for name, n in sizes.items() if "embedding" not in name and "head" not in name)
+    found = Trained(blocks(cost, text.lengths[job.part]), seconds, sum(sizes.values()), own)
+    print(job, round(seconds), round(cost.sum() / text.characters[job.part], 4), flush=True)
+    return found
+
+
+@contextmanager
+def side_by_side(workers: int) -> Iterator:
+    """A ``map`` over trainings, on so many processes; with 0 here, one after the other."""
+    if not workers:
+        yield map
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield pool.map
 
 
 def _row(name: str, cost: np.ndarray, **more) -> dict:
@@ -250,21 +295,12 @@ def _row(name: str, cost: np.ndarray, **more) -> dict:
     return {"name": name, "bits": float(each.mean()), "bits_sd": sd, "each": each.tolist()} | more
 
 
-def _in_layers(net: nn.Module) -> int:
-    """Parameters that aren't of embeddings or the head."""
-    return sum(
-        p.numel()
-        for name, p in net.named_parameters()
-        if "embedding" not in name and "head" not in name
-    )
-
-
-def run(seeds: range = SEEDS) -> dict:
+def run(seeds: range = SEEDS, workers: int = 0) -> dict:
     """Rows of the models, the differences that the chapter speaks of, sizes, and the leak."""
-    torch.set_num_threads(1)
     text = prepared()
-    size, lengths = text.vocab_size, text.lengths["test"]
-    ngrams, found = [], {}
+    size, lengths, per = text.vocab_size, text.lengths["test"], text.characters["test"]
+    ngrams: list[dict] = []
+    found = {}
     for order in ORDERS:
         model = NGram(order, size).fit(text.tokens["train"])
         valid = float(model.bits(text.tokens["validation"]).mean())
@@ -274,24 +310,37 @@ def run(seeds: range = SEEDS) -> dict:
     best = min(ngrams, key=lambda each: each["validation"])["order"]
     rows = [_row("uniform", blocks(np.full(len(lengths), np.log2(size)), lengths)[None])]
     rows += [_row(f"{n}-gram", found[n], order=n) for n in sorted({1, 3, best})]
-    costs, rates = {f"{best}-gram": found[best]}, {}
-    for kind in KINDS:
-        own, tried = prepared(kind), []
-        for lr in RATES[kind]:
-            net, _ = fit(kind, lr, TUNING, epochs=TUNING_EPOCHS)
-            cost = bits(net, own.tokens["validation"], own.vocab_size).sum()
-            tried.append({"lr": lr, "validation": float(cost / own.characters["validation"])})
-            print(kind, tried[-1], round(time.process_time()), flush=True)
-        rates[kind] = min(tried, key=lambda each: each["validation"])["lr"]
-        begin = time.process_time()
-        nets = [fit(kind, rates[kind], seed)[0] for seed in seeds]
-        seconds = (time.process_time() - begin) / len(nets)
-        costs[kind] = _judged(kind, nets)
-        count = sum(p.numel() for p in nets[0].parameters())
-        about = {"lr": rates[kind], "tried": tried, "parameters": count, "seconds": seconds}
-        rows.append(_row(kind, costs[kind], in_layers=_in_layers(nets[0]), **about))
-        print(rows[-1], flush=True)
-    per = text.characters["test"]
+    with side_by_side(workers) as each:
+        tuning = [
+            Training(kind, lr, TUNING, WIDTH, TUNING_EPOCHS, "validation")
+            for kind in KINDS
+            for lr in RATES[kind]
+        ]
+        tried: dict[str, list[dict]] = {kind: [] for kind in KINDS}
+        for job, done in zip(tuning, each(trained, tuning), strict=True):
+            cost = done.cost.sum() / prepared(job.kind).characters["validation"]
+            tried[job.kind].append({"lr": job.lr, "validation": float(cost)})
+        rates = {kind: min(t, key=lambda e: e["validation"])["lr"] for kind, t in tried.items()}
+        # a rate isn't chosen anew for each size: the wider, the smaller, by the root
+        wanted = [(kind, rates[kind], WIDTH) for kind in KINDS]
+        wanted += [("GPT", rates["GPT"] * (WIDTH / w) ** 0.5, w) for w in SIZES if w != WIDTH]
+        jobs = [Training(kind, lr, s, w, EPOCHS, "test") for kind, lr, w in wanted for s in seeds]
+        results = list(each(trained, jobs))
+    groups = [results[i : i + len(seeds)] for i in range(0, len(results), len(seeds))]
+    rows_of, costs = {}, {f"{best}-gram": found[best]}
+    for (kind, lr, width), group in zip(wanted, groups, strict=True):
+        made = np.stack([done.cost for done in group])
+        about = {
+            "lr": lr,
+            "parameters": group[0].parameters,
+            "in_layers": group[0].in_layers,
+            "seconds": float(np.mean([done.seconds for done in group])),
+        }
+        row = _row(kind if width == WIDTH else f"width {width}", made, **about)
+        rows_of[kind, width] = row | {"width": width}, made
+        if width == WIDTH:
+            rows.append(row | {"tried": tried[kind]})
+            costs[kind] = made
     pairs = [
         {"first": first, "second": second} | bootstrap(costs[first], costs[second], per)
         for first, second in (
@@ -301,14 +350,6 @@ def run(seeds: range = SEEDS) -> dict:
             ("GPT", "GPT, byte pairs"),
         )
     ]
-    scaling = _scaling(rates["GPT"], seeds, costs["GPT"], rows)
-    everything = load_manual(repeats=True)[0]
-    kept = load_manual()[0]
-    held = texts()["test"] + texts()["validation"]
-    again = "".join(everything[name] for name, own in kept.items() if own not in held)
-    known = NGram(best, size).fit(characters(again))
-    leak = {"with_repeats": float(known.bits(text.tokens["test"]).mean()), "order": best}
-    leak |= {"without": ngrams[best - 1]["test"], "characters": len(again)}
     return {
         "characters": text.characters,
         "alphabet": size,
@@ -319,63 +360,64 @@ def run(seeds: range = SEEDS) -> dict:
         "rows": rows,
         "ngrams": ngrams,
         "pairs": pairs,
-        "scaling": scaling,
-        "leak": leak,
+        "scaling": _scaling([rows_of["GPT", width] for width in SIZES]),
+        "leak": _leak(best) | {"without": ngrams[best - 1]["test"]},
     }
 
 
-def _scaling(lr: float, seeds: range, own: np.ndarray, rows: list[dict]) -> dict:
-    """GPTs of all ``SIZES``, a power law through them, and what three say about the fourth.
+def _leak(order: int) -> dict:
+    """What the same test text costs if the training topics keep what they say once more."""
+    everything, once = load_manual(repeats=True)[0], load_manual()[0]
+    held = texts()["test"] + texts()["validation"]
+    again = "".join(everything[name] for name, own in once.items() if own not in held)
+    model = NGram(order, len(alphabet())).fit(characters(again))
+    cost = model.bits(prepared().tokens["test"])
+    return {"with_repeats": float(cost.mean()), "order": order, "characters": len(again)}
 
-    A rate for each size is that of the middle one times the root of its width over the size's:
-    it isn't chosen anew. The interval is over seeds and blocks.
+
+def _scaling(sizes: list[tuple[dict, np.ndarray]], draws: int = 2000) -> dict:
+    """A power law through GPTs of several sizes, and what all but the largest say about it.
+
+    The intervals are over seeds and blocks.
     """
-    sizes, cost = [], []
-    for width in SIZES:
-        rate = lr * (WIDTH / width) ** 0.5
-        begin = time.process_time()
-        if width == WIDTH:
-            made, seconds = own, next(r["seconds"] for r in rows if r["name"] == "GPT")
-        else:
-            made = _judged("GPT", [fit("GPT", rate, s, width=width)[0] for s in seeds])
-            seconds = (time.process_time() - begin) / len(seeds)
-        row = _row(f"width {width}", made, width=width, lr=rate, seconds=seconds)
-        sizes.append(row | {"parameters": _in_layers(network("GPT", 0, width))})
-        cost.append(made)
-        print(sizes[-1], flush=True)
-    counts = np.array([each["parameters"] for each in sizes], float)
-    means = np.array([each["bits"] for each in sizes])
-    exponent, _ = power_law(counts, means)
-    short, factor = power_law(counts[:-1], means[:-1])
-    rng, drawn, foretold = np.random.default_rng(0), [], []
-    for _ in range(2000):
-        chosen = rng.integers(own.shape[1], size=own.shape[1])
-        losses = np.array([c[rng.integers(len(c), size=len(c))][:, chosen].mean() for c in cost])
+    counts = np.array([row["in_layers"] for row, _ in sizes], float)
+    means = np.array([row["bits"] for row, _ in sizes])
+
+    def foretold(losses: np.ndarray) -> float:
+        exponent, factor = power_law(counts[:-1], losses[:-1])
+        return factor * counts[-1] ** -exponent
+
+    rng, drawn, off = np.random.default_rng(0), [], []
+    for _ in range(draws):
+        total = sizes[0][1].shape[1]
+        chosen = rng.integers(total, size=total)
+        losses = np.array(
+            [c[rng.integers(len(c), size=len(c))][:, chosen].mean() for _, c in sizes]
+        )
         drawn.append(power_law(counts, losses)[0])
-        part, whole = power_law(counts[:-1], losses[:-1])
-        foretold.append(whole * counts[-1] ** -part / losses[-1] * means[-1])
+        off.append(foretold(losses) / losses[-1])
     low, high = np.quantile(drawn, (0.025, 0.975))
-    ends = np.quantile(foretold, (0.025, 0.975))
+    off_low, off_high = np.quantile(off, (0.025, 0.975)) - 1
     return {
-        "sizes": sizes,
-        "exponent": exponent,
+        "sizes": [row for row, _ in sizes],
+        "exponent": power_law(counts, means)[0],
         "low": float(low),
         "high": float(high),
-        "predicted": float(factor * counts[-1] ** -short),
-        "predicted_low": float(ends[0]),
-        "predicted_high": float(ends[1]),
+        "predicted": float(foretold(means)),
         "found": float(means[-1]),
+        "off_low": float(off_low),  # how much too high what is foretold is, as a share
+        "off_high": float(off_high),
     }
 
 
 if __name__ == "__main__":
-    start = time.process_time()
-    result = run()
+    result = run(workers=os.cpu_count() or 1)
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     path = write(
         "gpt",
         result,
         seeds=SEEDS,
-        seconds=time.process_time() - start,
+        seconds=sum(each.ru_utime + each.ru_stime for each in used),
         packages=("numpy", "torch"),
     )
     print(f"wrote {path}")
