@@ -15,7 +15,7 @@ def small(monkeypatch):
     """Trainings of a few steps."""
     short = {part: text[:6000] for part, text in recipe.texts().items()}
     monkeypatch.setattr(recipe, "texts", lambda: short)
-    for name, value in (("WIDTH", 8), ("LSTM_STATE", 8), ("LSTM_WIDTH", 8), ("CONTEXT", 16)):
+    for name, value in (("LSTM_STATE", 8), ("LSTM_WIDTH", 8), ("CONTEXT", 16)):
         monkeypatch.setattr(recipe, name, value)
     for cached in (recipe.prepared, recipe.tokenizer):
         cached.cache_clear()
@@ -41,10 +41,13 @@ def test_byte_pairs_are_learned_from_the_training_part_and_give_the_text_back():
 
 
 def test_networks_have_about_the_same_budget_in_their_layers():
-    counts = [recipe._in_layers(recipe.network(kind, 0)) for kind in recipe.KINDS]
-    assert max(counts) / min(counts) < 1.05
-    sizes = [recipe._in_layers(recipe.network("GPT", 0, width)) for width in recipe.SIZES]
-    assert all(3.7 < b / a < 4.1 for a, b in zip(sizes, sizes[1:], strict=False))
+    result = json.loads(RECORDED.read_text("utf8"))
+    layers = [row["in_layers"] for row in result["rows"][-3:]]
+    assert max(layers) / min(layers) < 1.05
+    sizes = [row["in_layers"] for row in result["scaling"]["sizes"]]
+    assert all(3.5 < b / a < 4.1 for a, b in zip(sizes, sizes[1:], strict=False))
+    gpt = recipe.network("GPT", 0)
+    assert layers[1] == sizes[-1] == sum(p.numel() for p in gpt.blocks.parameters()) + 2 * 96
 
 
 def test_windows_lie_end_to_end_and_every_token_is_a_target_once():
@@ -75,7 +78,7 @@ def test_each_token_is_judged_once_and_the_first_as_if_all_were_alike(length):
 
 def test_bits_are_those_of_a_direct_count_and_see_nothing_to_come(small):
     text = recipe.prepared()
-    net, tokens = recipe.network("GPT", 0).double().eval(), text.tokens["test"][:60]
+    net, tokens = recipe.network("GPT", 0, 8).double().eval(), text.tokens["test"][:60]
     cost = recipe.bits(net, tokens, text.vocab_size)
     for t in (1, 7, 16, 17, 24, 40, 59):
         start = 0 if t <= 16 else 8 * ((t - 1) // 8 - 1)
@@ -122,9 +125,11 @@ def test_what_is_chosen_is_chosen_without_the_test_part(small, monkeypatch):
         part: text if part == "train" else text[:1500] for part, text in recipe.texts().items()
     }
     other = short | {"test": short["test"][::-1]}
-    for name, value in (("RATES", dict.fromkeys(recipe.KINDS, (0.001, 0.01))), ("SIZES", (4, 8))):
+    for name, value in (("WIDTH", 12), ("SIZES", (4, 8, 12))):
         monkeypatch.setattr(recipe, name, value)
+    monkeypatch.setattr(recipe, "RATES", dict.fromkeys(recipe.KINDS, (0.001, 0.01)))
     monkeypatch.setattr(recipe, "EPOCHS", 1)
+    monkeypatch.setattr(recipe, "TUNING_EPOCHS", 1)
     found = []
     for texts in (short, other):
         monkeypatch.setattr(recipe, "texts", lambda texts=texts: texts)
@@ -150,3 +155,8 @@ def test_what_is_recorded_has_what_the_chapter_reads():
     for row in result["rows"][-3:]:
         assert len(row["each"]) == 3 and abs(np.mean(row["each"]) - row["bits"]) < 1e-9
         assert row["lr"] == min(row["tried"], key=lambda each: each["validation"])["lr"]
+
+
+def test_others_work_in_the_order_that_was_asked_for():
+    with recipe.side_by_side(0) as here, recipe.side_by_side(1) as elsewhere:
+        assert list(here(len, ["ab", "c"])) == list(elsewhere(len, ["ab", "c"])) == [2, 1]
