@@ -23,9 +23,7 @@ LONG = (
     "THE CAT THE MAT THE HAT\r\n\r\nbb bbb; 😀😀😀 😀! ææææ. The naïve cat, The fat cat, "
     "e\u0301e\u0301e\u0301, a cat at a mat at the cafe\u0301\x00\x00\x00\n\n\n"
 )
-OTHER = (
-    "he ate the tea at the heath; the naïve café: bbb, aaaa. 😀 at tea he ate the naïve 😀😀 " * 2
-)
+OTHER = "a hat at that; a cat at a mat, naïve: eat a tea at a sea, aaa bb. the café 😀 a tat. " * 2
 
 
 # bpe_train -------------------------------------------------------------------
