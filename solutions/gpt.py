@@ -223,8 +223,8 @@ for t in range(1, len(tokens) + 1):
 # exponential of the loss, in this order. Logits can be very large: the loss stays finite. If there
 # is *no* target in the batch, raise a `ValueError`.
 #
-# For example, `tokens = [[0, 1, 2]]`, `padding = 2` and logits of `[0, 2, 0]` at each place have one
-# target, token 1 at place 1, and give a loss of 0.2395 and a perplexity of 1.2707, rounded.
+# For example, `tokens = [[0, 1, 2]]`, `padding = 2` and logits of `[0, 2, 0]` at each place have
+# one target, token 1 at place 1, and give a loss of 0.2395 and a perplexity of 1.2707, rounded.
 #
 # <details><summary>Hint: which logits belong to which tokens?</summary>
 #
@@ -261,17 +261,21 @@ def next_token_loss(logits, tokens, padding):
 check("next_token_loss", next_token_loss)
 
 # %% [markdown]
-# A model that only counts gives each token the share that it has in `prose`, whatever came before.
-# It is judged on that same text, cut in three ways. Its perplexity says one thing, and its bits per
-# character say another: which of the two can be compared?
+# A model that only counts gives each token the share that it has in `prose`, a little more for
+# tokens that it hasn't seen, and looks at nothing that came before. It is judged on another text,
+# cut in three ways. Its perplexity says one thing, and its bits per character another. Which of the
+# two can be compared, and why does a model that only counts gain by longer tokens?
 
 # %%
-for number in (0, 10, 40):
-    tokens = np.array([bpe_encode(prose, bpe_train(prose, number))])
-    shares = np.bincount(tokens[0], minlength=257 + number) + 1e-9
+other = "the other cat sat by the dog on the mat, and that dog sat on the other cat."
+for number in (0, 10, 20):
+    merges = bpe_train(prose, number)
+    shares = 0.1 + np.bincount(bpe_encode(prose, merges), minlength=257 + number)
+    tokens = np.array([bpe_encode(other, merges)])
     logits = np.broadcast_to(np.log(shares), (*tokens.shape, len(shares)))
     loss, perplexity = next_token_loss(logits, tokens, 256 + number)
-    bits = loss / np.log(2) * (tokens.size - 1) / (len(prose) - 1)
+    first = len(bpe_decode(tokens[0, :1], merges))  # characters that nobody foretells
+    bits = loss / np.log(2) * (tokens.size - 1) / (len(other) - first)
     print(f"{number:2} merges: perplexity {perplexity:5.2f}, {bits:.2f} bits per character")
 
 # %% [markdown] role="statement" grade_id="top_p_distribution"
@@ -369,8 +373,8 @@ for name, spread in (("sure", 6.0), ("unsure", 0.5)):
 #
 # <details><summary>Hint: how do heads share?</summary>
 #
-# `np.repeat` repeats each entry of an axis, `np.tile` the axis as a whole. Which one puts the copies
-# of one head side by side?
+# `np.repeat` repeats each entry of an axis, `np.tile` the axis as a whole. Which one puts the
+# copies of one head side by side?
 #
 # </details>
 
@@ -405,8 +409,10 @@ keys, values = np.zeros((2, 1, 2, 0, 4))
 for t in range(6):
     new = (each[:, :, t] for each in (query, key, value))
     output, keys, values = kv_cache_step(*new, keys, values)
-    print(f"token {t}: {keys.size + values.size:3} numbers kept, "
-          f"differs by {np.abs(output - at_once[:, :, t]).max():.1e}")
+    print(
+        f"token {t}: {keys.size + values.size:3} numbers kept, "
+        f"differs by {np.abs(output - at_once[:, :, t]).max():.1e}"
+    )
 
 # %% [markdown] role="statement" grade_id="gpt_forecast"
 # ## Predict: bits, odds and what a cache holds
@@ -454,11 +460,11 @@ check("gpt_forecast", gpt_forecast)
 # %% [markdown] role="question" grade_id="a_lower_perplexity"
 # ## A lower perplexity
 #
-# A Finnish court wants a language model that drafts summaries of rulings. Two are offered, each with
-# a tokeniser of its own. A consultant has taken 300 rulings, which have stood on the court's web
-# pages since 2015, and reports: "Model A has a perplexity of 18 per token, model B, which was
-# trained this year on text from the web, one of 14. B knows Finnish law better: choose B." Answer in
-# five to eight sentences: why can't 14 and 18 be compared, what would you compare instead, what
+# A Finnish court wants a language model that drafts summaries of rulings. Two are offered, each
+# with a tokeniser of its own. A consultant has taken 300 rulings, which have stood on the court's
+# web pages since 2015, and reports: "Model A has a perplexity of 18 per token, model B, which was
+# trained this year on text from the web, one of 14. B knows Finnish law better: choose B." Answer
+# in five to eight sentences: why can't 14 and 18 be compared, what would you compare instead, what
 # else could explain B's number and how would you find out, and what does the court still not know?
 # A person reads and marks your answer.
 
