@@ -26,9 +26,10 @@ def with_temperature(logits: np.ndarray, t: float) -> np.ndarray:
         raise ValueError(f"the temperature must be positive and finite, not {t}")
     if floats(logits).ndim < 1 or not logits.shape[-1] or not np.isfinite(logits).all():
         raise ValueError(f"logits must be (…, V), all finite, of at least one token: {logits}")
+    shifted = (logits - logits.max(axis=-1, keepdims=True)).astype(np.float64)
     with np.errstate(over="ignore"):  # a tiny t makes -inf of what is far below the largest
-        shifted = (logits - logits.max(axis=-1, keepdims=True)) / logits.dtype.type(t)
-    return softmax(np.maximum(shifted, np.finfo(logits.dtype).min))
+        p = softmax(np.maximum(shifted / t, np.finfo(np.float64).min))
+    return p.astype(logits.dtype)
 
 
 def top_k(p: np.ndarray, k: int) -> np.ndarray:
@@ -73,9 +74,8 @@ def draw(p: np.ndarray, u: np.ndarray | float) -> np.ndarray:
     if not ((u >= 0) & (u < 1)).all():
         raise ValueError(f"u must be at least 0 and below 1: {u}")
     reached = np.cumsum(p, axis=-1, dtype=np.float64)
-    token = (reached <= u[..., None] * reached[..., -1:]).sum(axis=-1)
-    last = p.shape[-1] - 1 - np.argmax(p[..., ::-1] > 0, axis=-1)
-    return np.minimum(token, last)  # where u times the sum was rounded up to the sum
+    total = reached[..., -1:]  # of all, which rounding may leave beside 1: u times it is below it
+    return (reached <= u[..., None] * total).sum(axis=-1)
 
 
 def _rank(p: np.ndarray) -> np.ndarray:

@@ -34,7 +34,9 @@ def test_a_temperature_of_almost_0_takes_the_largest():
     for dtype in (np.float32, np.float64):
         found = with_temperature(np.array([1e4, 1e4 - 1, -1e4], dtype), 1e-12)
         assert found.dtype == dtype and found.tolist() == [1, 0, 0]
-    assert with_temperature(np.array([2.0, 2, 1]), 1e-300).tolist() == [0.5, 0.5, 0]
+    for dtype in (np.float32, np.float64):  # beyond what either can hold
+        found = with_temperature(np.array([1e4, 1e4, -1e4], dtype), 5e-324)
+        assert found.tolist() == [0.5, 0.5, 0]
 
 
 @cut
@@ -103,6 +105,8 @@ def test_a_draw_at_the_borders():
     p = np.array([0.0, 0.25, 0.0, 0.75, 0.0])
     assert [int(draw(p, u)) for u in (0.0, 0.2499, 0.25, np.nextafter(1, 0))] == [1, 1, 3, 3]
     assert draw(np.ones((2, 1)), np.array([0.0, 0.99])).tolist() == [0, 0]
+    short = np.array([0.5, 0.49995, 0.0], np.float32)  # as sums of single precision may be
+    assert draw(short, 0.99999) == 1
 
 
 @cut
