@@ -40,7 +40,7 @@ LAYERS, HEADS, WIDTH = 3, 4, 96
 SIZES = (12, 24, 48, 96)  # widths: four times as many parameters in the layers each
 LSTM_WIDTH, LSTM_STATE = 64, 256  # as many parameters as the GPT's
 MERGES = 512
-EPOCHS, TUNING_EPOCHS, LIVE_EPOCHS = 8, 4, 2  # as many characters as the training part has, each
+EPOCHS, TUNING_EPOCHS = 8, 4  # as many characters as the training part has, each
 KINDS = ("LSTM", "GPT", "GPT, byte pairs")
 RATES = {
     "LSTM": (0.01, 0.03, 0.1),
@@ -198,13 +198,6 @@ def bits(net: nn.Module, tokens: np.ndarray, vocab_size: int) -> np.ndarray:
             skip = half if start else 0  # guessed already, from more
             out[start + 1 + skip : start + len(row)] = loss[skip : len(row) - 1] / np.log(2)
     return out
-
-
-def live(epochs: int = LIVE_EPOCHS, lr: float = 0.01) -> tuple[GPT, list[float]]:
-    """The GPT on characters that the chapter trains itself, and each step's bits a character."""
-    net, losses = fit("GPT", lr, 0, epochs=epochs)
-    assert isinstance(net, GPT)
-    return net, losses
 
 
 # judging ----------------------------------------------------------------------
