@@ -429,7 +429,8 @@ def only_the_first_place_joined(text, count):
         if max(counts.values(), default=0) < 2:
             break
         best = min(counts, key=lambda pair: (-counts[pair], pair))
-        joined, i = [], 0
+        joined: list[int] = []
+        i = 0
         while i < len(tokens):
             both = tuple(tokens[i : i + 2]) == best and len(joined) == i
             joined.append(256 + len(merges) if both else tokens[i])
@@ -793,7 +794,8 @@ def one_byte_for_a_letter(text, merges):
 def only_the_first_place(text, merges):
     tokens = list(text.encode())
     for new, pair in enumerate(merges, 256):
-        joined, i = [], 0
+        joined: list[int] = []
+        i = 0
         while i < len(tokens):
             both = tuple(tokens[i : i + 2]) == tuple(pair) and len(joined) == i
             joined.append(new if both else tokens[i])
@@ -1162,14 +1164,17 @@ def _(rng):
     yield case([1, 1], 1, 3, 0, "nothing", "rows of one token: nothing follows")
     yield case([1, 0, 1], 3, 4, 2, "nothing", "one token in a row at most, and padding")
     yield case([0, 0], 3, 4, 3, "nothing", "padding alone")
+    yield case([1, 2, 0], 3, 4, 1, "nothing", "one target in the whole batch")
     yield case([6], 6, 3, 1, "large", "once more")
     while True:
-        part = str(rng.choice(["loss", "padded", "large"]))
+        part = str(rng.choice(["loss", "padded", "large", "nothing"]))
         n, steps, vocabulary = (int(v) for v in rng.integers((1, 2, 3), (4, 7, 7)))
         padding = int(rng.integers(vocabulary))
         steps += 2 * (part == "large")  # one target among several: the perplexity is finite
         lengths = rng.integers(0, steps + 1, size=n) if part == "padded" else np.full(n, steps)
         lengths[0] = max(lengths[0], 2)
+        if part == "nothing":
+            lengths = np.array([rng.integers(1, 3), *np.ones(n - 1)])
         yield case([int(v) for v in lengths], steps, vocabulary, padding, part)
 
 
@@ -1178,8 +1183,8 @@ def _(candidate, logits, tokens, padding):
     found = list(candidate(logits, tokens, padding))
     if len(found) != 2:
         raise TypeError(f"loss and perplexity are asked for, not {len(found)} things")
-    judged = dict.fromkeys(("loss", "padded", "large"), found[0])
-    return judged | {"perplexity": found[1], "nothing": found}
+    judged = dict.fromkeys(("loss", "padded", "large", "nothing"), found[0])
+    return judged | {"perplexity": found[1]}
 
 
 @next_token_loss.answer
@@ -1337,7 +1342,7 @@ def padding_taken_for_0(logits, tokens, padding):
 
 @next_token_loss.mistake(
     "Your perplexity is right. Your loss is in bits: which logarithm gives nats?",
-    loses=("loss", "padded", "large"),
+    loses=("loss", "padded", "large", "nothing"),
 )
 def in_bits(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
@@ -1421,7 +1426,7 @@ def total_not_mean(logits, tokens, padding):
 
 @next_token_loss.mistake(
     "Your loss is negative: a logarithm of a probability is. What is a *cost*?",
-    loses=("loss", "padded", "perplexity", "large"),
+    loses=("loss", "padded", "perplexity", "large", "nothing"),
 )
 def sign_left_out(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
@@ -1471,7 +1476,7 @@ def probability_kept_from_0(logits, tokens, padding):
 
 @next_token_loss.mistake(
     "Your probabilities add up to 1 over the places. Over which axis is it one *or* the other?",
-    loses=("loss", "padded", "perplexity", "large"),
+    loses=("loss", "padded", "perplexity", "large", "nothing"),
 )
 def softmax_over_the_places(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
@@ -1488,7 +1493,7 @@ def softmax_over_the_places(logits, tokens, padding):
 @next_token_loss.mistake(
     "You take the padding out of the softmax. The model doesn't know that it will never be "
     "asked for it. Over which tokens do its probabilities add up to 1?",
-    loses=("loss", "padded", "perplexity", "large"),
+    loses=("loss", "padded", "perplexity", "large", "nothing"),
 )
 def padding_out_of_the_vocabulary(logits, tokens, padding):
     z, targets = logits[:, :-1].copy(), tokens[:, 1:]
@@ -1539,7 +1544,7 @@ def nothing_is_nan(logits, tokens, padding):
 
 @next_token_loss.mistake(
     "Both are there, in the wrong order. Which one does the statement name first?",
-    loses=("loss", "padded", "perplexity", "large"),
+    loses=("loss", "padded", "perplexity", "large", "nothing"),
 )
 def perplexity_first(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
