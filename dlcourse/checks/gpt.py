@@ -81,7 +81,7 @@ def _(rng):
     yield Case((LONG, 20), "a longer text", ("long",))
     yield Case((LONG, 200), "all there is to learn from it", ("long",))
     yield Case(("cabd1cab2cab3ab4", 2), "the second merge needs the first", ("plain",))
-    yield Case(("abcd", 2), "no pair stands twice", ("ends",))
+    yield Case(("\ufeffab", 2), "a byte order mark, and no pair that stands twice", ("ends",))
     yield Case(("a", 1), "one byte", ("ends",))
     yield Case(("aaaa", 0), "no merge asked for", ("plain",))
     while True:
@@ -1603,7 +1603,8 @@ def _(rng):
     yield Case((logits_of(steps), 5.0, 0.7), "flatter", ("temperature",))
     yield Case((logits_of(steps), 1.0, 1e-6), "p is tiny", ("ends",))
     yield Case((np.zeros(10), 1.0, 1.0), "ten equal tokens, all of them kept", ("ends",))
-    yield Case((logits_of(steps), 1.0, 1.0), "p is 1", ("ends",))
+    tail = np.array([0.6, 0.3, 0.0999999, 1e-7])
+    yield Case((logits_of(tail), 1.0, 1.0), "p is 1, and one token is rare", ("ends",))
     yield Case((logits_of(steps) + 5000, 1.0, 0.7), "logits in the thousands", ("large",))
     yield Case((logits_of(steps) - 5000, 1.0, 0.7), "and far below 0", ("large",))
     yield Case((np.array([2.0]), 1.0, 0.5), "one token", ("ends",))
@@ -1847,7 +1848,6 @@ def all_equals_kept(logits, temperature, p):
     probability = probability / probability.sum()
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
-    kept = np.zeros(len(logits))
     least = falling[np.cumsum(falling) - falling < p].min()
     kept = np.where(probability >= least, probability, 0.0)
     return kept / kept.sum()
@@ -1863,7 +1863,6 @@ def equals_dropped_together(logits, temperature, p):
     probability = probability / probability.sum()
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
-    kept = np.zeros(len(logits))
     least = falling[np.cumsum(falling) - falling < p].min()
     above = np.where(probability > least, probability, 0.0)
     last = np.sum(probability == least) == 1 or above.sum() == 0
@@ -1982,6 +1981,7 @@ def _(rng):
     yield case(1, 4, 2, 3, 2, 2, "four heads of queries share two of keys")
     yield case(2, 6, 2, 2, 3, 4, "three heads to each of two")
     yield case(1, 3, 1, 3, 2, 2, "all heads share one")
+    yield case(1, 1, 1, 70, 2, 2, "seventy tokens before")
     yield case(1, 2, 2, 3, 2, 2, "products in the thousands", 1.0)
     yield case(2, 2, 2, 2, 2, 3, "and far below 0", -1.0)
     while True:
