@@ -42,8 +42,9 @@
 # - End after `count` merges, or sooner, when no pair stands at two places or more. A text may be
 #   empty.
 #
-# For example, `bpe_train("abcabcab", 2)` returns `[(97, 98), (256, 99)]`: a is 97, b is 98, and c
-# is 99. After the first merge the text is 256, 99, 256, 99, 256.
+# For example, `bpe_train("abcabcab", 2)` returns `[(97, 98), (99, 256)]`: a is 97, b is 98 and c is
+# 99. After the first merge the text is 256, 99, 256, 99, 256. Two pairs stand twice in it, and
+# (99, 256) is smaller than (256, 99).
 #
 # <details><summary>Hint: how do I get the bytes?</summary>
 #
