@@ -44,11 +44,40 @@ class GPTConfig:
 # Dimensions: B batch, T tokens, C hidden_size, H num_heads, D entries of a head (C / H)
 
 
+class KVCache:
+    """The keys and values of all layers for the tokens so far, of ``batch_size`` sequences.
+
+    Space for ``config.context`` tokens is taken at once: 2 B C numbers for each token and layer.
+    Give it to :class:`GPT` with the tokens that are new. Source: Shazeer, *Fast Transformer
+    Decoding* (2019), section 2.4.
+    """
+
+    def __init__(self, config: GPTConfig, batch_size: int = 1, *, like: Tensor):
+        shape = (
+            batch_size,
+            config.num_heads,
+            config.context,
+            config.hidden_size // config.num_heads,
+        )
+        self.layers = [
+            (like.new_empty(shape), like.new_empty(shape)) for _ in range(config.num_layers)
+        ]
+        self.length = 0  # tokens so far
+
+    def extended(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Keep ``k`` and ``v`` (B, H, T, D) behind those so far; all of them, (B, H, S, D)."""
+        end = self.length + k.shape[2]
+        keys, values = self.layers[layer]
+        keys[:, :, self.length : end], values[:, :, self.length : end] = k, v
+        return keys[:, :, :end], values[:, :, :end]
+
+
 class CausalSelfAttention(nn.Module):
     r"""Every token looks at itself and the tokens before it, with H heads.
 
     For each head :math:`\mathrm{softmax}(Q K^\top / \sqrt{D} + M)\,V`, where M is 0 up to the
-    token's own place and :math:`-\infty` after it. ``x`` and the result are (B, T, C).
+    token's own place and :math:`-\infty` after it. ``x`` and the result are (B, T, C). With a
+    ``cache`` the tokens come behind those in it, as number ``layer`` of its layers.
     """
 
     def __init__(self, config: GPTConfig):
@@ -57,11 +86,18 @@ class CausalSelfAttention(nn.Module):
         self.in_proj = nn.Linear(config.hidden_size, 3 * config.hidden_size, config.bias)
         self.out_proj = nn.Linear(config.hidden_size, config.hidden_size, config.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, cache: KVCache | None = None, layer: int = 0) -> Tensor:
         heads = self.in_proj(x).unflatten(-1, (3, self.num_heads, -1))  # (B, T, 3, H, D)
         q, k, v = heads.permute(2, 0, 3, 1, 4)  # (B, H, T, D) each
         dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=True)
+        if cache is None or cache.length == 0:
+            if cache is not None:
+                cache.extended(layer, k, v)
+            y = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=True)
+        else:
+            k, v = cache.extended(layer, k, v)  # (B, H, S, D)
+            mask = x.new_ones(q.shape[2], k.shape[2], dtype=torch.bool).tril(cache.length)
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
         return self.out_proj(y.transpose(1, 2).flatten(2))  # (B, T, C)
 
 
@@ -82,8 +118,8 @@ class Block(nn.Module):
         self.linear2 = nn.Linear(4 * size, size, config.bias)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.dropout(self.attention(self.norm1(x)))
+    def forward(self, x: Tensor, cache: KVCache | None = None, layer: int = 0) -> Tensor:
+        x = x + self.dropout(self.attention(self.norm1(x), cache, layer))
         hidden = F.gelu(self.linear1(self.norm2(x)))  # (B, T, 4C)
         return x + self.dropout(self.linear2(hidden))  # (B, T, C)
 
@@ -93,7 +129,9 @@ class GPT(nn.Module):
 
     Logits at place t depend on tokens up to t only, and say which token comes at t + 1. Weights
     start normal with deviation 0.02, those that end a branch with :math:`0.02 / \sqrt{2 L}` for L
-    layers, biases at 0. Raises ValueError for more tokens than ``context``.
+    layers, biases at 0. With a ``cache`` the tokens are those that come behind the ones in it,
+    and the logits theirs; the cache then has them too. Raises ValueError for more tokens than
+    ``context``.
     """
 
     positions: Tensor
@@ -121,15 +159,21 @@ class GPT(nn.Module):
                 shrink = math.sqrt(2 * self.config.num_layers) if ends_branch else 1.0
                 nn.init.normal_(parameter, std=0.02 / shrink)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        if tokens.ndim != 2 or tokens.shape[1] > self.config.context:
+    def forward(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
+        before = cache.length if cache else 0
+        if tokens.ndim != 2 or before + tokens.shape[1] > self.config.context:
+            behind = f" behind {before} in the cache" if before else ""
             raise ValueError(
-                f"tokens are (B, T) with T up to {self.config.context}, not {tuple(tokens.shape)}"
+                f"tokens are (B, T) with T up to {self.config.context}, not "
+                f"{tuple(tokens.shape)}{behind}"
             )
-        positions = self.position_embedding(self.positions[: tokens.shape[1]])  # (T, C)
+        places = self.positions[before : before + tokens.shape[1]]
+        positions = self.position_embedding(places)  # (T, C)
         x = self.dropout(self.token_embedding(tokens) + positions)  # (B, T, C)
-        for block in self.blocks:
-            x = block(x)
+        for layer, block in enumerate(self.blocks):
+            x = block(x, cache, layer)
+        if cache:
+            cache.length += tokens.shape[1]
         return self.head(self.norm(x))  # (B, T, vocab_size)
 
     @torch.no_grad()
@@ -143,16 +187,21 @@ class GPT(nn.Module):
     ) -> Tensor:
         """Append ``count`` sampled tokens to ``tokens`` (B, T): (B, T + count).
 
-        Logits are divided by ``temperature`` first; at 0 the likeliest token is taken. Only the
-        last ``context`` tokens are looked at. Call ``eval()`` before, or dropout stays on. Raises
-        ValueError for no token to start from or a negative temperature.
+        While they fit the context, keys and values are kept; from then on the last ``context``
+        tokens are read anew for each, since all their places have changed. Logits are divided by
+        ``temperature`` first; at 0 the likeliest token is taken. Call ``eval()`` before, or dropout
+        stays on. Raises ValueError for no token to start from or a negative temperature.
         """
         if tokens.ndim != 2 or tokens.shape[1] < 1:
             raise ValueError(f"there must be a token to start from: {tuple(tokens.shape)}")
         if not temperature >= 0:
             raise ValueError(f"temperature is at least 0, not {temperature}")
+        cache = KVCache(self.config, len(tokens), like=self.head.weight)
         for _ in range(count):
-            logits = self(tokens[:, -self.config.context :])[:, -1]  # (B, vocab_size)
+            if tokens.shape[1] <= self.config.context:
+                logits = self(tokens[:, cache.length :], cache)[:, -1]  # (B, vocab_size)
+            else:
+                logits = self(tokens[:, -self.config.context :])[:, -1]
             if temperature == 0:
                 following = logits.argmax(-1, keepdim=True)  # (B, 1)
             else:

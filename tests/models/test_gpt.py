@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from dlcourse.models.gpt import GPT, Block, GPTConfig
+from dlcourse.models.gpt import GPT, Block, GPTConfig, KVCache
 
 
 def config(**options):
@@ -162,3 +162,25 @@ def test_bad_input_is_refused():
 def test_contradictions_are_refused(options, said):
     with pytest.raises(ValueError, match=said):
         config(**options)
+
+
+def test_with_a_cache_the_logits_are_those_without():
+    model, text = make(context=12, num_layers=3), tokens(3, 12)
+    whole = model(text)
+    for steps in ([1] * 12, [5, 1, 4, 2], [12]):
+        cache, found, at = KVCache(model.config, 3, like=model.head.weight), [], 0
+        for step in steps:
+            found.append(model(text[:, at : at + step], cache))
+            at += step
+        torch.testing.assert_close(torch.cat(found, 1), whole, rtol=0, atol=1e-12)
+        assert cache.length == 12
+    with pytest.raises(ValueError, match=r"up to 12, not \(3, 1\) behind 12 in the cache"):
+        model(text[:, :1], cache)
+
+
+def test_what_is_written_does_not_depend_on_the_cache_nor_on_its_end():
+    model, text = make(context=6), tokens(2, 3)
+    written = model.generate(text, 9, temperature=0)
+    for _ in range(9):
+        text = torch.cat([text, model(text[:, -6:])[:, -1].argmax(-1, keepdim=True)], 1)
+    assert torch.equal(written, text)
