@@ -88,7 +88,8 @@ class Denoiser(nn.Module):
     """Maps ``x_t`` (B, D), steps ``t`` (B,) and labels (B,) to a guess at the noise (B, D).
 
     ``alpha_bars`` (T,) is the schedule, and a step an index into it, from 0. Labels go up to
-    ``config.null``, which stands for none. Raises ValueError for any other shape.
+    ``config.null``, which stands for none. Raises ValueError for any other shape, and IndexError
+    for steps and labels that don't exist.
     """
 
     alpha_bars: Tensor  # (T,)
@@ -131,7 +132,7 @@ class Denoiser(nn.Module):
         h = self.first(x)  # (B, H)
         for block in self.blocks:
             h = block(h, e)
-        left = (1 - self.alpha_bars[t]).sqrt()[:, None]  # (B, 1)
+        left = (1 - self.alpha_bars.index_select(0, t)).sqrt()[:, None]  # (B, 1); -1 is an error
         return left * x + self.head(self.norm(h))
 
 
@@ -142,7 +143,8 @@ def denoising_loss(
 
     :math:`\lVert \epsilon - \epsilon_\theta(\sqrt{\bar\alpha_t} x_0 + \sqrt{1 - \bar\alpha_t}
     \epsilon, t, y) \rVert^2`, as a mean over all entries; where ``drop`` (B,) is True the label is
-    replaced by ``null``. Raises ValueError for noise of another shape, and as the model does.
+    replaced by ``null``. Raises ValueError for noise of another shape and for no image, whose mean
+    would be NaN, and as the model does.
 
     Sources: Ho, Jain and Abbeel (2020), equation 14; Ho and Salimans (2022), algorithm 1.
     """
@@ -151,7 +153,9 @@ def denoising_loss(
             f"noise and images, drop and labels go together: {tuple(noise.shape)} and "
             f"{tuple(x0.shape)}, {tuple(drop.shape)} and {tuple(labels.shape)}"
         )
-    bar = model.alpha_bars[t][:, None]
+    if not len(x0):
+        raise ValueError("there must be an image: the mean over none is no number")
+    bar = model.alpha_bars.index_select(0, t)[:, None]
     x_t = bar.sqrt() * x0 + (1 - bar).sqrt() * noise
     seen = labels.masked_fill(drop, model.config.null)
     return nn.functional.mse_loss(model(x_t, t, seen), noise)

@@ -76,13 +76,18 @@ def vae_loss(x: Tensor, logits: Tensor, mean: Tensor, log_variance: Tensor) -> T
     :math:`-\sum_d [x_d \log p_d + (1 - x_d) \log (1 - p_d)] + \frac{1}{2} \sum_z (\mu_z^2 +
     \sigma_z^2 - \log \sigma_z^2 - 1)`. The second term is the divergence of the cloud of codes
     from the standard normal law. Pixels between 0 and 1 count as probabilities of ink. Raises
-    ValueError where images and logits, or mean and log-variance, differ in shape.
+    ValueError where images and logits, or mean and log-variance, differ in shape, for no image, and
+    for pixels outside of 0 to 1.
 
     Source: Kingma and Welling (2014), equation 10 and appendices B and C.1.
     """
     if x.shape != logits.shape or mean.shape != log_variance.shape or len(x) != len(mean):
         shapes = [tuple(each.shape) for each in (x, logits, mean, log_variance)]
         raise ValueError(f"shapes don't fit: {', '.join(map(str, shapes))}")
+    if not len(x):
+        raise ValueError("there must be an image: the mean over none is no number")
+    if not ((x >= 0) & (x <= 1)).all():
+        raise ValueError(f"pixels lie between 0 and 1: not {x.min():.3g} to {x.max():.3g}")
     pixels = nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="sum")
     code = (mean**2 + log_variance.exp() - log_variance - 1).sum() / 2
     return (pixels + code) / len(x)

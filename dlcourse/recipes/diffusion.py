@@ -346,6 +346,17 @@ def variety(images: np.ndarray, labels: np.ndarray) -> float:
     return float(np.mean(means))
 
 
+def inked(images: np.ndarray) -> np.ndarray:
+    """Images with their ink times one factor for all, so that contrast is the training images'.
+
+    Contrast is the mean deviation of the pixels within an image. The factor is the nearest of 0.5,
+    0.51, ... 2.
+    """
+    goal, tried = parts()[0][0].std(axis=1).mean(), np.arange(0.5, 2.001, 0.01, dtype=np.float32)
+    off = [abs(np.clip(f * images, 0, 1).std(axis=1).mean() - goal) for f in tried]
+    return np.clip(tried[int(np.argmin(off))] * images, 0, 1)
+
+
 def wanted() -> np.ndarray:
     """The digits that are asked for: 100 of each."""
     return np.arange(SIZES[2]) % 10
@@ -358,12 +369,13 @@ def close_by() -> float:
 
 
 def judged(images: np.ndarray, labels: np.ndarray) -> dict:
-    """What the four judges say of images (N, 144) that were to be ``labels``, item by item."""
+    """What the judges say of images (N, 144) that were to be ``labels``, item by item."""
     digits, features = read(images)
     distance, which = nearest(images, parts()[0][0])
     return {
         "right": digits == labels,
         "frechet": frechet(features, read(parts()[2][0])[1]),
+        "even": frechet(read(inked(images))[1], read(parts()[2][0])[1]),
         "distance": distance,
         "which": which,
         "variety": variety(images, labels),
@@ -375,6 +387,7 @@ def _row(name: str, found: list[dict], **more) -> dict:
     each = {
         "agree": [float(f["right"].mean()) for f in found],
         "frechet": [f["frechet"] for f in found],
+        "even": [f["even"] for f in found],
         "distance": [float(f["distance"].mean()) for f in found],
         "close": [float((f["distance"] < close_by()).mean()) for f in found],
         "variety": [f["variety"] for f in found],

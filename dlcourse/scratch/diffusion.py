@@ -21,7 +21,7 @@ class Schedule:
 
     ``alphas`` :math:`1 - \beta_t`, ``alpha_bars`` :math:`\bar\alpha_t`, ``before``
     :math:`\bar\alpha_{t-1}`. Raises ValueError for betas that aren't floats between 0 and 1, both
-    excluded, or are none.
+    excluded, are none, or leave nothing of the data that a float could hold.
 
     Source: Ho, Jain and Abbeel, *Denoising Diffusion Probabilistic Models* (2020), section 2.
     """
@@ -38,6 +38,8 @@ class Schedule:
         if not ((betas > 0) & (betas < 1)).all():
             raise ValueError(f"betas lie between 0 and 1: not {betas.min()} to {betas.max()}")
         bars = np.cumprod(1 - betas)
+        if not bars[-1] > 0:
+            raise ValueError(f"after {len(betas)} such steps no data are left: take smaller betas")
         made = {"betas": betas, "alphas": 1 - betas, "alpha_bars": bars}
         for name, value in (made | {"before": np.append(1.0, bars[:-1])}).items():
             value.setflags(write=False)
@@ -152,9 +154,9 @@ def ddim_step(
     with :math:`\sigma_t = 0`.
     """
     t = _one_step(t, schedule)
-    if isinstance(to, bool) or to != int(to) or not -1 <= to < t:
+    if not isinstance(to, int | np.integer) or isinstance(to, bool) or not -1 <= to < t:
         raise ValueError(f"from step {t} one goes to an earlier one, or to -1: not to {to}")
-    bar = schedule.before[int(to) + 1]
+    bar = schedule.before[to + 1]
     x0_hat = predicted_data(x_t, t, noise_hat, schedule)
     return _mix(np.sqrt(bar), x0_hat, np.sqrt(1 - bar), noise_hat)
 

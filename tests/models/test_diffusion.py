@@ -112,6 +112,24 @@ def test_shapes_that_do_not_fit_are_refused():
         denoising_loss(model, x, labels, t, noise, labels[:4] > 0)
 
 
+@pytest.mark.parametrize("wrong", [-1, 20])
+def test_steps_and_labels_that_do_not_exist_are_refused(wrong):
+    model, (x, labels, t, noise) = denoiser(), batch()
+    with pytest.raises(IndexError):
+        model(x, torch.full_like(t, wrong), labels)
+    with pytest.raises(IndexError):
+        model(x, t, torch.full_like(labels, wrong))
+    with pytest.raises(IndexError):
+        denoising_loss(model, x, labels, torch.full_like(t, wrong), noise, labels < 0)
+
+
+def test_no_image_has_no_loss_but_a_guess():
+    model, (x, labels, t, noise) = denoiser(), batch(0)
+    assert model(x, t, labels).shape == (0, 6)
+    with pytest.raises(ValueError, match="there must be an image"):
+        denoising_loss(model, x, labels, t, noise, labels > 0)
+
+
 @pytest.mark.parametrize("bars", [[], [[0.5]], [1.0, 0.5], [0.5, 0.0], [0.5, float("nan")]])
 def test_impossible_schedules_are_refused(bars):
     with pytest.raises(ValueError, match="alpha_bars are|alpha-bars lie"):

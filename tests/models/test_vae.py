@@ -86,6 +86,15 @@ def test_shapes_that_do_not_fit_are_refused():
         vae_loss(x, x, noise[:4], noise[:4])
 
 
+def test_pixels_that_are_no_ink_and_no_image_at_all_are_refused():
+    x, _, codes = batch()
+    for wrong in (2 * x - 1, x + 1, x * float("nan")):
+        with pytest.raises(ValueError, match="pixels lie between 0 and 1"):
+            vae_loss(wrong, x, codes, codes)
+    with pytest.raises(ValueError, match="there must be an image"):
+        vae_loss(x[:0], x[:0], codes[:0], codes[:0])
+
+
 @pytest.mark.parametrize("name", ["pixels", "num_classes", "hidden_size", "latent_size"])
 def test_impossible_sizes_are_refused(name):
     with pytest.raises(ValueError, match="at least 1"):

@@ -105,6 +105,15 @@ def test_steps_visited_begin_with_noise_and_end_with_the_data():
         assert (np.diff(ways) < 0).all()
 
 
+def test_inked_images_have_the_contrast_of_the_training_images():
+    train, _, test = (part[0] for part in recipe.parts())
+    goal = train.std(axis=1).mean()
+    for factor in (0.7, 1.0, 1.3):
+        pale = np.clip(test * np.float32(factor), 0, 1)
+        assert abs(recipe.inked(pale).std(axis=1).mean() / goal - 1) < 0.01
+    assert abs(test.std(axis=1).mean() * 0.7 / goal - 1) > 0.2
+
+
 def test_the_frechet_distance_of_normal_laws_by_hand():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(400, 3))

@@ -252,7 +252,7 @@ def test_a_sampling_step_is_one_whole_number(t):
             call()
 
 
-@pytest.mark.parametrize("to", [1, 2, -2, 0.5, True])
+@pytest.mark.parametrize("to", [1, 2, -2, 0.5, 0.0, float("nan"), "0", True])
 def test_ddim_goes_back_only(to):
     x = np.zeros((3, 2))
     with pytest.raises(ValueError, match="from step 1"):
@@ -285,6 +285,11 @@ def test_shapes_and_types_that_do_not_fit_are_refused():
 def test_impossible_schedules_are_refused(betas):
     with pytest.raises(ValueError, match="betas|floats"):
         Schedule(np.array(betas))
+
+
+def test_a_schedule_that_leaves_nothing_of_the_data_is_refused():
+    with pytest.raises(ValueError, match="after 400 such steps no data are left"):
+        Schedule(np.full(400, 0.9))
 
 
 @pytest.mark.parametrize("options", [(0,), (2.5,), (True,), (5, 0.0), (5, 0.1, 1.0)])
