@@ -49,3 +49,10 @@ def test_a_missing_recorded_run_names_the_command_that_makes_it(tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=r"python -m dlcourse\.recipes\.a_unit"):
         numbers.recorded("a-unit")
+
+
+def test_timing_is_that_of_the_fastest_call_but_the_first(monkeypatch):
+    clock = iter([0.0, 5.0, 10.0, 12.0, 20.0, 23.0])
+    monkeypatch.setattr(numbers, "perf_counter", lambda: next(clock))
+    calls = iter("abcd")
+    assert numbers.timing(lambda: next(calls), 3) == (2000.0, "d")
