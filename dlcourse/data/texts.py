@@ -2,6 +2,7 @@
 
 import platform
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -52,19 +53,22 @@ def load_manual(repeats: bool = False) -> tuple[dict[str, str], Provenance]:
     return texts, about
 
 
-def without_repeats(texts: dict[str, str]) -> dict[str, str]:
-    """Each paragraph where it comes first; white space doesn't make it another one.
+def paragraphs(text: str) -> Iterator[tuple[str, str]]:
+    """Each paragraph of ``text``, and its words, by which it is known again. Empty lines end it."""
+    for paragraph in re.split(r"\n\s*\n", text):
+        if words := " ".join(paragraph.split()):
+            yield paragraph.strip("\n"), words
 
-    Paragraphs end at empty lines. A text of which nothing is left is left out.
-    """
+
+def without_repeats(texts: dict[str, str]) -> dict[str, str]:
+    """Each paragraph where it comes first; a text of which nothing is left is left out."""
     seen, left = set(), {}
     for name, text in texts.items():
         kept = []
-        for paragraph in re.split(r"\n\s*\n", text):
-            words = " ".join(paragraph.split())
-            if words and words not in seen:
+        for paragraph, words in paragraphs(text):
+            if words not in seen:
                 seen.add(words)
-                kept.append(paragraph.strip("\n"))
+                kept.append(paragraph)
         if kept:
             left[name] = "\n\n".join(kept) + "\n\n"
     return left

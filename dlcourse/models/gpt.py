@@ -65,9 +65,14 @@ class KVCache:
         self.length = 0  # tokens so far
 
     def extended(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Keep ``k`` and ``v`` (B, H, T, D) behind those so far; all of them, (B, H, S, D)."""
+        """Keep ``k`` and ``v`` (B, H, T, D) behind those so far; all of them, (B, H, S, D).
+
+        Raises ValueError for another number of sequences.
+        """
         end = self.length + k.shape[2]
         keys, values = self.layers[layer]
+        if len(k) != len(keys):  # else one sequence would be kept as many
+            raise ValueError(f"the cache is for {len(keys)} sequences, not for {len(k)}")
         keys[:, :, self.length : end], values[:, :, self.length : end] = k, v
         return keys[:, :, :end], values[:, :, :end]
 

@@ -8,9 +8,8 @@ about the same number of parameters in their layers, trained on as many characte
 a GPT that read characters, and a GPT that reads byte pairs. A learning rate is chosen on the
 validation part with the seed ``TUNING``, in trainings half as long; then come other seeds, and
 only then the test part. Whole topics of the manual are held out. GPTs of four sizes show how the
-loss falls with size, and the best n-grams once more what repeats in the training text would have
-promised. It takes about forty minutes of processor time; trainings run side by side, one on each
-processor.
+loss falls with size. It takes about forty minutes of processor time; trainings run side by side,
+one on each processor.
 """
 
 import os
@@ -91,16 +90,18 @@ def characters(text: str) -> np.ndarray:
 @cache
 def prepared(kind: str = "GPT") -> Text:
     """The parts as a kind of model reads them."""
-    counts = {part: len(text) for part, text in texts().items()}
     if kind == "GPT, byte pairs":
-        tokens = {part: tokenizer().encode(text) for part, text in texts().items()}
-        sizes = np.array([len(b) for b in tokenizer().tokens])
-        lengths = {part: sizes[each] for part, each in tokens.items()}
-        return Text(tokenizer().vocab_size, tokens, lengths, counts)
-    tokens = {part: characters(text) for part, text in texts().items()}
-    sizes = np.array([len(c.encode()) for c in alphabet()])
-    lengths = {part: sizes[each] for part, each in tokens.items()}
-    return Text(len(alphabet()), tokens, lengths, counts)
+        encode, words = tokenizer().encode, tokenizer().tokens
+    else:
+        encode, words = characters, [c.encode() for c in alphabet()]
+    sizes = np.array([len(word) for word in words])
+    tokens = {part: encode(text) for part, text in texts().items()}
+    return Text(
+        len(words),
+        tokens,
+        lengths={part: sizes[each] for part, each in tokens.items()},
+        characters={part: len(text) for part, text in texts().items()},
+    )
 
 
 # networks ---------------------------------------------------------------------
@@ -289,7 +290,7 @@ def _row(name: str, cost: np.ndarray, **more) -> dict:
 
 
 def run(seeds: range = SEEDS, workers: int = 0) -> dict:
-    """Rows of the models, the differences that the chapter speaks of, sizes, and the leak."""
+    """Rows of the models, the differences that the chapter speaks of, and sizes."""
     text = prepared()
     size, lengths, per = text.vocab_size, text.lengths["test"], text.characters["test"]
     ngrams: list[dict] = []
@@ -352,20 +353,10 @@ def run(seeds: range = SEEDS, workers: int = 0) -> dict:
         "tokens": {part: len(t) for part, t in prepared(KINDS[2]).tokens.items()},
         "rows": rows,
         "ngrams": ngrams,
+        "best_order": best,
         "pairs": pairs,
         "scaling": _scaling([rows_of["GPT", width] for width in SIZES]),
-        "leak": _leak(best) | {"without": ngrams[best - 1]["test"]},
     }
-
-
-def _leak(order: int) -> dict:
-    """What the same test text costs if the training topics keep what they say once more."""
-    everything, once = load_manual(repeats=True)[0], load_manual()[0]
-    held = texts()["test"] + texts()["validation"]
-    again = "".join(everything[name] for name, own in once.items() if own not in held)
-    model = NGram(order, len(alphabet())).fit(characters(again))
-    cost = model.bits(prepared().tokens["test"])
-    return {"with_repeats": float(cost.mean()), "order": order, "characters": len(again)}
 
 
 def _scaling(sizes: list[tuple[dict, np.ndarray]], draws: int = 2000) -> dict:

@@ -1,16 +1,24 @@
 import platform
-import re
 import sys
 
 import pytest
 
 from dlcourse.data import texts
 from dlcourse.data.provenance import DataError
-from dlcourse.data.texts import load_manual, parts, without_repeats
+from dlcourse.data.texts import load_manual, paragraphs, parts, without_repeats
 
 needs_manual = pytest.mark.skipif(
     platform.python_version() != texts.TRIED, reason="another Python has another manual"
 )
+
+
+def said(manual):
+    return [words for text in manual.values() for _, words in paragraphs(text)]
+
+
+def test_paragraphs_end_at_empty_lines_and_are_known_by_their_words():
+    assert list(paragraphs("\n a  b\nc\n \n\n  \n\td\n")) == [(" a  b\nc", "a b c"), ("\td", "d")]
+    assert not list(paragraphs(" \n\n"))
 
 
 @needs_manual
@@ -21,20 +29,16 @@ def test_the_manual_is_the_one_the_course_was_written_with():
     assert "3.11.7" in about.source and about.real
 
 
-def paragraphs(manual):
-    return [" ".join(p.split()) for text in manual.values() for p in re.split(r"\n\s*\n", text)]
-
-
 @needs_manual
 def test_with_repeats_it_is_longer_and_says_nothing_else():
     whole, once = load_manual(repeats=True)[0], load_manual()[0]
     assert sum(map(len, whole.values())) == 464_970
-    assert set(paragraphs(whole)) - {""} == set(paragraphs(once)) - {""}
+    assert set(said(whole)) == set(said(once))
 
 
 def test_no_paragraph_comes_twice():
     manual, _ = load_manual()
-    found = [each for each in paragraphs(manual) if each]
+    found = said(manual)
     assert len(found) == len(set(found)) > 1000
 
 

@@ -176,6 +176,8 @@ def test_with_a_cache_the_logits_are_those_without():
         assert cache.length == 12
     with pytest.raises(ValueError, match=r"up to 12, not \(3, 1\) behind 12 in the cache"):
         model(text[:, :1], cache)
+    with pytest.raises(ValueError, match="for 3 sequences, not for 1"):
+        model(text[:1], KVCache(model.config, 3, like=model.head.weight))
 
 
 def test_what_is_written_does_not_depend_on_the_cache_nor_on_its_end():

@@ -137,7 +137,7 @@ def test_what_is_chosen_is_chosen_without_the_test_part(small, monkeypatch):
         found.append(recipe.run(range(2)))
     first, second = found
     assert [row.get("lr") for row in first["rows"]] == [row.get("lr") for row in second["rows"]]
-    assert first["leak"]["order"] == second["leak"]["order"]
+    assert first["best_order"] == second["best_order"]
     assert [each["validation"] for each in first["ngrams"]] == [
         each["validation"] for each in second["ngrams"]
     ]
@@ -149,12 +149,14 @@ def test_what_is_chosen_is_chosen_without_the_test_part(small, monkeypatch):
 def test_what_is_recorded_has_what_the_chapter_reads():
     result = json.loads(RECORDED.read_text("utf8"))
     names = [row["name"] for row in result["rows"]]
-    best = result["leak"]["order"]
+    best = result["best_order"]
     assert names == ["uniform", "1-gram", "3-gram", f"{best}-gram", *recipe.KINDS]
     assert result["seeds"] == list(recipe.SEEDS)
     for row in result["rows"][-3:]:
         assert len(row["each"]) == 3 and abs(np.mean(row["each"]) - row["bits"]) < 1e-9
         assert row["lr"] == min(row["tried"], key=lambda each: each["validation"])["lr"]
+        rates = [each["lr"] for each in row["tried"]]
+        assert min(rates) < row["lr"] < max(rates)  # none at the edge of its grid
 
 
 def test_others_work_in_the_order_that_was_asked_for():
