@@ -4,9 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
-from typing import Any, TypeVar
-
-T = TypeVar("T")
+from typing import Any
 
 
 def _plain(value: Any) -> Any:
@@ -51,7 +49,7 @@ def recorded(slug: str) -> dict[str, Any]:
     )
 
 
-def timing(call: Callable[[], T], times: int = 5) -> tuple[float, T]:
+def timing(call: Callable[[], Any], times: int = 5) -> tuple[float, Any]:
     """Milliseconds of the fastest of ``times`` calls, and what the last gave; one more goes first.
 
     The first call is slower, for what it fills; of the others the fastest had least beside it.
