@@ -96,7 +96,11 @@ def test_a_copy_beside_is_used_if_it_holds_the_same_though_packed_otherwise(tmp_
     assert remote.fetch("toy", beside=tmp_path) == tmp_path / "x.gz"
 
 
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"another"), CONTENT[:20]])
+@pytest.mark.parametrize(
+    "content",
+    [b"no gzip", gzip.compress(b"another", mtime=0), CONTENT[:20]],
+    ids=["no gzip", "another", "cut off"],
+)
 def test_a_wrong_copy_beside_is_passed_over(content, server, tmp_path):
     (tmp_path / "x.gz").write_bytes(content)
     remote = Remote(server, "x.gz", md5(CONTENT), md5(idx(ARRAY)))
