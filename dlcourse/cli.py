@@ -170,7 +170,9 @@ def grade(
     Exits with 1 where a submission could not be graded; the others are. Ctrl-C, and any other end,
     leaves a state from which --resume goes on.
     """
-    from dlcourse.grading.backends import choose
+    from dlcourse.grading.backends import ready
+
+    backend = ready(slug, root, isolation, workers, dask)
     from dlcourse.grading.grade import grade, summary
 
     result = grade(
@@ -180,7 +182,7 @@ def grade(
         console,
         isolation=isolation,
         resume=resume,
-        backend=choose(workers, dask),
+        backend=backend,
         max_bytes=round(max_mb * 2**20),
     )
     console.print(summary(result))
@@ -203,10 +205,11 @@ def regrade(
     root: Root = Path("."),
 ) -> None:
     """Grade anew: shows what would change in the scores, and writes it after a yes."""
-    from dlcourse.grading import regrade as again
-    from dlcourse.grading.backends import choose
+    from dlcourse.grading.backends import ready
 
-    backend = choose(workers, dask)
+    backend = ready(slug, root, isolation, workers, dask)
+    from dlcourse.grading import regrade as again
+
     if steady:
         unsteady = again.determinism(
             slug, root, student, console, isolation=isolation, backend=backend

@@ -8,18 +8,27 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any, Protocol
+from unittest.mock import patch
 
+from dlcourse.checks.core import registry
 from dlcourse.grading import jobs
 from dlcourse.grading.errors import CourseError
+from dlcourse.grading.isolation import NONE
 from dlcourse.grading.jobs import Job
-from dlcourse.grading.runner import Execution
+from dlcourse.grading.runner import Execution, Sheet
 
 Execute = Callable[[Job], Execution]
+METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+CONTEXT: Any = multiprocessing.get_context(METHOD)
+ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
 TRIES = 2  # a worker that dies may have been another's victim: once more, then it is a failure
 
 
@@ -37,6 +46,8 @@ class Backend(Protocol):
     """``submit`` while there is ``room``, and ``wait`` for what comes back, in any order."""
 
     slots: int
+
+    def warm(self, sheet: Sheet, isolation: str) -> None: ...  # jobs of this sheet will come
 
     def submit(self, job: Job) -> None: ...
 
@@ -69,6 +80,9 @@ class InProcess:
     def __init__(self, execute: Execute = jobs.execute):
         self.execute, self.waiting = execute, list[Job]()
 
+    def warm(self, sheet: Sheet, isolation: str) -> None:
+        """Nothing runs beside this process that could be made ready."""
+
     def submit(self, job: Job) -> None:
         self.waiting.append(job)
 
@@ -82,6 +96,15 @@ class InProcess:
 
     def close(self) -> None:
         self.waiting.clear()
+
+
+def ready(
+    slug: str, home: Path, isolation: str, workers: int | None = None, dask: str | None = None
+) -> Backend:
+    """The backend that a command line asks for, at work already while nbgrader is being loaded."""
+    backend = choose(workers, dask)
+    backend.warm(jobs.settings(slug, home.resolve()), isolation)
+    return backend
 
 
 def choose(workers: int | None = None, dask: str | None = None) -> Backend:
@@ -110,7 +133,10 @@ class Worker:
 
 @dataclass
 class Local:
-    """Processes on this machine: started afresh, never forked from one that has threads."""
+    """Processes on this machine, forked from one that has loaded what they all need.
+
+    That one starts nothing of its own and has one thread; this process is never forked.
+    """
 
     slots: int
     execute: Execute = jobs.execute
@@ -120,9 +146,24 @@ class Local:
         if self.slots < 1:
             raise CourseError(f"Grading needs at least one worker, not {self.slots}.")
 
+    def warm(self, sheet: Sheet, isolation: str) -> None:
+        """Start all workers, and their sandboxes; both take their time, and need nobody here."""
+        if self.workers:
+            return
+        self._fill(sheet.slug)
+        if self.execute is jobs.execute and isolation != NONE:
+            for worker in self.workers:
+                worker.pipe.send(sheet)
+
+    def _fill(self, slug: str) -> None:
+        if METHOD == "forkserver":
+            unit = [registry.module_name(slug)] if slug in registry.index() else []
+            CONTEXT.set_forkserver_preload([jobs.__name__, *unit])
+        self.workers = [self._start() for _ in range(self.slots)]
+
     def submit(self, job: Job, tries: int = 1) -> None:
-        if not self.workers:  # all at once: each takes a second to start
-            self.workers = [self._start() for _ in range(self.slots)]
+        if not self.workers:
+            self._fill(job.sheet.slug)
         worker = next((w for w in self.workers if w.job is None), None)
         if worker is None:
             self.workers.append(worker := self._start())  # in the place of one that died
@@ -173,10 +214,13 @@ class Local:
             self._end(worker, gently=worker.job is None)
 
     def _start(self) -> Worker:
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(target=work, args=(theirs, self.execute), daemon=True)
-        process.start()
+        ours, theirs = CONTEXT.Pipe()
+        environment = dict(os.environ)  # of now; that of the process they fork from may be older
+        process = CONTEXT.Process(
+            target=work, args=(theirs, self.execute, environment), daemon=True
+        )
+        with patch.dict(os.environ, ONE_THREAD):
+            process.start()
         theirs.close()
         return Worker(process, ours)
 
@@ -192,16 +236,29 @@ class Local:
         self.workers.remove(worker)
 
 
-def work(pipe: Connection, execute: Execute) -> None:
+def work(pipe: Connection, execute: Execute, environment: dict[str, str]) -> None:
     """A worker's life. Ctrl-C is for the grader, which tells its workers to end."""
+    os.environ.clear()
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that it cleans up behind itself
-    _die_with_parent()
+    threading.Thread(target=_end_with_grader, daemon=True).start()
+    try:
+        _serve(pipe, execute)
+    finally:
+        jobs.close()  # a forked process ends without its `atexit`
+
+
+def _serve(pipe: Connection, execute: Execute) -> None:
     while True:
         try:
             job = pipe.recv()
         except EOFError:
             return
+        if isinstance(job, Sheet):
+            with suppress(Exception):  # whatever it is, the first job says it
+                jobs.warm(job)
+            continue
         try:
             pipe.send(carried_out(job, execute))
         except CourseError as error:
@@ -210,14 +267,9 @@ def work(pipe: Connection, execute: Execute) -> None:
             return
 
 
-def _die_with_parent() -> None:
-    """Linux ends a worker with its grader, also when that is killed in the middle of a job."""
-    import ctypes
-
-    parent = os.getppid()
-    try:
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
-    except (AttributeError, OSError):
-        return  # no Linux: the worker ends when it finds its pipe closed
-    if os.getppid() != parent:
-        os._exit(1)
+def _end_with_grader() -> None:
+    """Also where that is killed in the middle of a job."""
+    grader = multiprocessing.parent_process()
+    assert grader is not None
+    grader.join()
+    os.kill(os.getpid(), signal.SIGTERM)

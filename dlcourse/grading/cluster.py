@@ -11,6 +11,7 @@ from dlcourse.grading import jobs
 from dlcourse.grading.backends import Execute, Finished, carried_out
 from dlcourse.grading.errors import CourseError, needs
 from dlcourse.grading.jobs import Job
+from dlcourse.grading.runner import Sheet
 
 with needs("dask"):
     from distributed import Client, wait
@@ -55,6 +56,9 @@ class Cluster:
                 f"Other versions of the course than here are on: {', '.join(wrong)}. "
                 "Install the same one there."
             )
+
+    def warm(self, sheet: Sheet, isolation: str) -> None:
+        """Its workers are there already; their sandboxes are opened when they are needed."""
 
     def submit(self, job: Job) -> None:
         future = self.client.submit(carried_out, job, self.execute, pure=False)

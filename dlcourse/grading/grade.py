@@ -16,9 +16,9 @@ from dlcourse.grading.backends import Backend, InProcess
 from dlcourse.grading.course import database, writable
 from dlcourse.grading.drive import drive, watched
 from dlcourse.grading.errors import CourseError
-from dlcourse.grading.gradebooks import one_engine
 from dlcourse.grading.isolation import known
 from dlcourse.grading.lock import locked
+from dlcourse.grading.once import done_once
 from dlcourse.grading.pipeline import Pipeline, recover
 from dlcourse.grading.scores import graded_notebook, is_released, read
 from dlcourse.grading.submissions import chosen
@@ -58,7 +58,7 @@ def grade(
             console.print(name, style=style, end="", markup=False, highlight=False)
             console.print(f": {what}", markup=False, highlight=False)
 
-    with one_engine(), contextlib.closing(backend), locked(home, url := database(home)):
+    with done_once(), contextlib.closing(backend), locked(home, url := database(home)):
         run = Run(slug, home, url, isolation, say, max_bytes)
         for name in students:
             recover(graded_notebook(slug, home, name).parent)

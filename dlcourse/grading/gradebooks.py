@@ -1,20 +1,15 @@
-"""Opening a gradebook: what to say where it can't be opened, and doing it a thousand times."""
+"""Opening a gradebook, and what to say where it can't be opened."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from dlcourse.grading.errors import CourseError, needs
 
 with needs("grading"):
-    from nbgrader import api
     from nbgrader.api import Gradebook
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-
-BUSY_SECONDS = 60.0  # how long another program may keep an SQLite gradebook locked
 
 
 @contextmanager
@@ -47,30 +42,3 @@ def shown(url: str) -> str:
         return make_url(url).render_as_string(hide_password=True)
     except ArgumentError:
         return "what was given"
-
-
-@contextmanager
-def one_engine() -> Iterator[None]:
-    """Within the block all gradebooks of one URL that this thread opens share an engine.
-
-    nbgrader opens the gradebook ten times a submission with an engine of its own each, and each
-    compiles the same statements again: two thirds of what saving a grade costs.
-    """
-    make, engines, ours = api.create_engine, dict[str, Any](), threading.get_ident()
-
-    def once(url: str, **options: Any) -> Any:
-        if threading.get_ident() != ours:  # nbgrader closes engines, which would close ours
-            return make(url, **options)
-        if url not in engines:
-            if url.startswith("sqlite"):
-                options["connect_args"] = {"timeout": BUSY_SECONDS}
-            engines[url] = make(url, **options)
-        return engines[url]
-
-    api.create_engine = once
-    try:
-        yield
-    finally:
-        api.create_engine = make
-        for engine in engines.values():
-            engine.dispose()

@@ -48,11 +48,8 @@ def settings(slug: str, home: Path, seed: bytes | None = None, random_state: int
     ``seed`` stands in for the class's own secret, to try the checks on other cases.
     """
     seed = seed or class_seed(home)
-    try:
-        exercises = registry.unit(slug).exercises
-    except ValueError:  # a sheet of the instructor's own, with plain asserts
-        exercises = {}
-    keys = {name: secret.key(slug, name, seed) for name in exercises} if seed else {}
+    names = registry.index().get(slug, [])  # none: a sheet of the instructor's own
+    keys = {name: secret.key(slug, name, seed) for name in names} if seed else {}
     with session(home) as config:
         limits = Limits(cell_seconds=config.Execute.timeout)
     return Sheet(
@@ -94,10 +91,19 @@ def execute(job: Job) -> Execution:
     return sandboxed(notebook, job.sheet)
 
 
+def warm(sheet: Sheet) -> None:
+    """Open the sandbox that the first submission will want."""
+    _idle(sheet).append(sheet.sandbox())
+
+
+def _idle(sheet: Sheet) -> list[Any]:
+    """Sandboxes of this sheet that wait here for a submission."""
+    return IDLE.setdefault(repr(replace(sheet, keys={}, random_state=0)), [])  # it holds no secret
+
+
 def sandboxed(notebook: Any, sheet: Sheet) -> Execution:
     """One run in a sandbox of this sheet that is kept open from submission to submission."""
-    key = repr(replace(sheet, keys={}, random_state=0))  # no secret enters a sandbox
-    idle = IDLE.setdefault(key, [])
+    idle = _idle(sheet)
     sandbox = idle.pop() if idle else sheet.sandbox()  # one a thread, on a cluster's workers
     try:
         out = run(notebook, sheet, sandbox)

@@ -72,6 +72,7 @@ class Pipeline(Autograde):
             pipeline.slug, pipeline.home = slug, home
             pipeline.writer = FilesWriter(parent=pipeline, config=config)
             pipeline.exporter = pipeline.exporter_class(parent=pipeline, config=config)
+            pipeline.exporter.optimistic_validation = True  # behind all of them, not behind each
             yield pipeline
 
     # The steps ---------------------------------------------------------------------

@@ -19,10 +19,10 @@ from dlcourse.grading import jobs
 from dlcourse.grading.backends import Backend, Finished, InProcess
 from dlcourse.grading.course import database, writable
 from dlcourse.grading.drive import drive, watched
-from dlcourse.grading.gradebooks import one_engine
 from dlcourse.grading.isolation import known
 from dlcourse.grading.jobs import Job
 from dlcourse.grading.lock import locked
+from dlcourse.grading.once import done_once
 from dlcourse.grading.pipeline import Pipeline, scores
 from dlcourse.grading.scores import is_released
 from dlcourse.grading.submissions import chosen
@@ -66,7 +66,7 @@ def regrade(
     """
     home, backend = Path(home).resolve(), backend or InProcess()
     known(isolation)
-    with one_engine(), closing(backend), locked(home, url := database(home)):
+    with done_once(), closing(backend), locked(home, url := database(home)):
         is_released(slug, home)
         students = chosen(slug, home, student)
         run = Held(slug, home, url, isolation)
@@ -142,7 +142,7 @@ def determinism(
     known(isolation)
     seeds = seeds or (secrets.token_bytes(SIZE), secrets.token_bytes(SIZE))
     found: list[dict[str, dict[tuple[str, str], bool]]] = []
-    with one_engine(), closing(backend):
+    with done_once(), closing(backend):
         is_released(slug, home)
         students = chosen(slug, home, student)
         run = Held(slug, home, database(home), isolation)

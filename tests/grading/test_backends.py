@@ -6,9 +6,11 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import small
+from enclosed import needs_sandbox
 
 from dlcourse.grading import jobs
 from dlcourse.grading.backends import InProcess, Local, choose
@@ -18,6 +20,8 @@ from dlcourse.grading.grade import grade
 from dlcourse.grading.isolation import known
 from dlcourse.grading.jobs import Job
 from dlcourse.grading.runner import Limits, Sheet
+
+ROOT = Path(__file__).parents[2]
 
 
 def job(student="ada", **limits):
@@ -161,3 +165,53 @@ def test_a_class_graded_by_workers_equals_one_graded_here(tmp_path):
     assert grade("small", home, backend=InProcess(small.stand_in)).ok
     assert grade("small", other, backend=Local(2, small.stand_in)).ok
     assert small.contents(home) == small.contents(other)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.5])
+def test_a_worker_has_the_environment_of_now(seconds, monkeypatch):
+    monkeypatch.setenv("STAND_IN_SECONDS", str(seconds))
+    with closing(Local(1, small.stand_in)) as backend:
+        backend.submit(job())
+        assert (backend.wait()[0].seconds >= 0.5) == (seconds == 0.5)
+
+
+@needs_sandbox
+def test_a_sandbox_is_there_before_the_first_job_and_gone_behind_the_last(monkeypatch):
+    sheet = Sheet.of("neurons", ROOT)
+    with closing(Local(1)) as backend:
+        backend.warm(sheet, "auto")
+        worker = backend.workers[0].process.pid
+        deadline = time.monotonic() + 60
+        while not (children := started_by(worker)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert "bwrap" in Path(f"/proc/{children[0]}/cmdline").read_text()
+        backend.warm(sheet, "auto")  # a second time changes nothing
+        notebook = small.nbformat.v4.new_notebook()
+        backend.submit(Job("ada", small.nbformat.writes(notebook), sheet))
+        assert backend.wait()[0].execution.isolation == "bubblewrap"
+        assert started_by(worker) == children
+    assert not alive(worker) and not alive(int(children[0]))
+
+
+@pytest.mark.parametrize(("isolation", "sent"), [("none", []), ("auto", [Sheet("small")])])
+def test_without_isolation_no_sandbox_is_opened(isolation, sent):
+    said, backend = [], Local(1)
+    pipe = SimpleNamespace(send=said.append)
+    backend._fill = lambda slug: backend.workers.append(SimpleNamespace(pipe=pipe))
+    backend.warm(Sheet("small"), isolation)
+    assert said == sent
+
+
+def started_by(pid):
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def test_the_grader_never_loads_what_only_its_workers_need(tmp_path):
+    """torch, for a sheet about torch: two seconds, while its workers do the same."""
+    code = (
+        "import sys; from pathlib import Path; from dlcourse.grading import jobs, grade\n"
+        "from dlcourse.grading.backends import Local\n"
+        f"assert jobs.settings('pytorch', Path({str(tmp_path)!r})).slug == 'pytorch'\n"
+        "assert not {'torch', 'dlcourse.checks.pytorch'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -10,7 +10,7 @@ import pytest
 import small
 from nbgrader.api import Gradebook
 
-from dlcourse.grading import gradebooks, pipeline, writer
+from dlcourse.grading import once, pipeline, writer
 from dlcourse.grading.backends import InProcess
 from dlcourse.grading.course import database
 from dlcourse.grading.grade import grade
@@ -143,7 +143,7 @@ def test_a_gradebook_that_is_never_free_is_said_so_and_nothing_is_lost(home, mon
     run(home)
     before = small.contents(home)
     hand_in_nothing(home, "s03")
-    monkeypatch.setattr(gradebooks, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(once, "BUSY_SECONDS", 0.1)
 
     def taken(job):
         stack.enter_context(held(home, "begin immediate"))

@@ -47,9 +47,14 @@ def find(name: str) -> Exercise:
     raise UnknownExercise(_unknown("exercise", name, names))
 
 
+def module_name(slug: str) -> str:
+    """The module of a unit's checks."""
+    return f"dlcourse.checks.{slug.replace('-', '_')}"
+
+
 def load(slug: str) -> Unit:
     """A unit from its module, without the index."""
-    module = import_module(f"dlcourse.checks.{slug.replace('-', '_')}")
+    module = import_module(module_name(slug))
     found = list(vars(module).values())
     exercises = {e.name: e for e in found if isinstance(e, Exercise)}
     for exercise in exercises.values():
