@@ -96,3 +96,28 @@ def test_no_chosen_rate_is_at_the_edge_of_its_grid():
         if "tried" in row:
             rates = [each["lr"] for each in row["tried"]]
             assert min(rates) < row["lr"] < max(rates), row["name"]
+
+
+@pytest.mark.parametrize("kind", recipe.KINDS[:3])
+def test_only_who_reads_both_ways_meets_a_later_letter_at_an_earlier_one(kind):
+    net = recipe.network(kind, 0).eval()
+    with torch.no_grad():
+        first, second = (net.encode(recipe.letters([word]))[0][0, 1] for word in ("mate", "mats"))
+    assert torch.equal(first, second) == ("both ways" not in kind)
+
+
+def test_with_no_attention_nothing_but_the_last_state_reaches_the_speaker():
+    net = recipe.network("LSTM", 0).eval()
+    target = recipe.targets(["cat"])[:, :-1]
+    with torch.no_grad():
+        states, mask, last = net.encode(recipe.letters(["cat"]))
+        assert torch.equal(
+            net.speak(target, states, mask, last)[0], net.speak(target, 0 * states, mask, last)[0]
+        )
+
+
+def test_what_the_counts_reach_is_where_the_validation_part_is_best():
+    rows = {row["name"]: row for row in json.loads(RECORDED.read_text("utf-8"))["rows"]}
+    tried = rows["letter counts"]["reaches"]
+    best = min(tried, key=lambda each: each["errors"])["reach"]
+    assert rows["letter counts"]["reach"] == best < max(each["reach"] for each in tried)
