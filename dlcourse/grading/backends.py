@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Protocol
@@ -141,7 +142,7 @@ class Local:
     slots: int
     execute: Execute = jobs.execute
     workers: list[Worker] = field(default_factory=list)
-    sheet: Sheet | None = None  # of the sandbox
+    sheet: Sheet | None = None  # that it is warm for
     sandbox: Sandbox | None = None
 
     def __post_init__(self) -> None:
@@ -149,18 +150,24 @@ class Local:
             raise CourseError(f"Grading needs at least one worker, not {self.slots}.")
 
     def warm(self, sheet: Sheet, isolation: str) -> None:
-        """Start all workers and the sandbox that they share; it takes its time, and nobody here."""
-        if self.workers:
+        """Start the sandbox that workers share, and what they are forked from; wait for neither."""
+        if self.sheet:
             return
+        self.sheet = sheet
         if self.execute is jobs.execute and isolation != NONE:
-            self.sheet, self.sandbox = sheet, sheet.sandbox(isolation)
+            self.sandbox = sheet.sandbox(isolation)
         if METHOD == "forkserver":
-            unit = [registry.module_name(sheet.slug)] if sheet.slug in registry.index() else []
-            CONTEXT.set_forkserver_preload([jobs.__name__, *unit])
-        self.workers = [self._start() for _ in range(self.slots)]
+            about = registry.index().get(sheet.slug)
+            unit = [registry.module_name(sheet.slug)] if about else []
+            slow = ["torch._dynamo"] if about and "torch" in about.imports else []  # optimizers do
+            CONTEXT.set_forkserver_preload([jobs.__name__, *unit, *slow])
+            with patch.dict(os.environ, ONE_THREAD):
+                forkserver.ensure_running()
 
     def submit(self, job: Job, tries: int = 1) -> None:
         self.warm(job.sheet, job.isolation)
+        if not self.workers:
+            self.workers = [self._start() for _ in range(self.slots)]
         if self.sandbox:
             self.sandbox.ready()
         worker = next((w for w in self.workers if w.job is None), None)
@@ -213,7 +220,7 @@ class Local:
             self._end(worker, gently=worker.job is None)
         if self.sandbox:
             self.sandbox.close()
-            self.sheet = self.sandbox = None
+        self.sheet = self.sandbox = None
 
     def _start(self) -> Worker:
         ours, theirs = CONTEXT.Pipe()
@@ -222,8 +229,7 @@ class Local:
         process = CONTEXT.Process(
             target=work, args=(theirs, self.execute, environment, lent), daemon=True
         )
-        with patch.dict(os.environ, ONE_THREAD):
-            process.start()
+        process.start()
         theirs.close()
         return Worker(process, ours)
 

@@ -7,7 +7,6 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import small
@@ -231,7 +230,6 @@ def started_by(pid):
 def test_without_isolation_no_sandbox_is_opened(isolation, opened, monkeypatch):
     asked, backend = [], Local(1)
     monkeypatch.setattr(Sheet, "sandbox", lambda sheet, isolation: asked.append(isolation))
-    monkeypatch.setattr(backend, "_start", lambda: SimpleNamespace(job=None))
     backend.warm(Sheet("small"), isolation)
     assert asked == opened
 
