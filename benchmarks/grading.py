@@ -3,8 +3,9 @@
 A class of 40, or as many as ``-n`` says, for a NumPy sheet and for a torch sheet, made of known
 answers. Both grade the same notebooks into a gradebook of their own, and the scores must be
 equal. Stock runs in a process of its own, as an instructor starts it; ours judges in the sandbox
-where this machine has one. ``CPU`` is that of the grader's processes together, without those in a
-sandbox, which it doesn't wait for; with stock the kernels are in it. ``wall`` is what one waits.
+where this machine has one. ``CPU`` is what all processors of the machine did in that time: kernels
+and sandboxes are in it, and so would be anything else, so let nothing else run. ``wall`` is what
+one waits.
 
 Where ours spends its time, in seconds a submission: ``start``, ``cells`` and ``checks`` in the
 workers, ``writer`` everything that the one process does which cleans, scores and saves.
@@ -18,7 +19,6 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy is loaded, which looks once
 
 import platform
-import resource
 import shutil
 import statistics
 import subprocess
@@ -50,17 +50,23 @@ class Cost:
     scores: dict[str, float]
 
 
+def busy() -> float:
+    """Seconds that the processors have worked since the machine started (proc(5), ``stat``)."""
+    user, nice, system, _, _, *interrupts = map(
+        int, Path("/proc/stat").read_text().splitlines()[0].split()[1:8]
+    )
+    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
+
+
 def measured(command: list[str], slug: str, home: Path, n: int) -> Cost:
-    """Run it on ``slug`` to its end; the processor's time is that of its children too."""
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    """Run it on ``slug`` to its end."""
+    before, start = busy(), time.perf_counter()
     done = subprocess.run(
         [sys.executable, *command, slug], cwd=home, capture_output=True, text=True
     )
-    wall = time.perf_counter() - start
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    wall, cpu = time.perf_counter() - start, busy() - before
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed: {done.stdout[-2000:]}{done.stderr[-2000:]}")
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Cost(cpu / n, wall / n, {row.student: row.automatic for row in read(slug, home)})
 
 

@@ -443,7 +443,7 @@ measures = (measures - measures.mean(0)) / measures.std(0)
 size, mass = measures[:, :3], measures[:, 3]  # bill, bill, flipper; and mass
 torch.manual_seed(0)
 net = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1))
-losses = colleagues_regressor(net, size, mass, lr=0.1, steps=300)
+losses = colleagues_regressor(net, size, mass, lr=0.1, steps=100)
 print(f"loss: {losses[0]:.2f} before the first step, {losses[-1]:.2f} before the last")
 print(f"masses differ by {mass.std():.2f}, predictions by {net(size).std().item():.2f}")
 
@@ -470,7 +470,7 @@ check("mended_regressor", mended_regressor)
 # %%
 torch.manual_seed(0)
 net = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1))
-losses = mended_regressor(net, size, mass, lr=0.1, steps=300)
+losses = mended_regressor(net, size, mass, lr=0.1, steps=100)
 print(f"loss: {losses[0]:.2f} before the first step, {losses[-1]:.2f} before the last")
 print(f"masses differ by {mass.std():.2f}, predictions by {net(size).std().item():.2f}")
 

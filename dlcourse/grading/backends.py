@@ -11,8 +11,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +24,7 @@ from dlcourse.grading.errors import CourseError
 from dlcourse.grading.isolation import NONE
 from dlcourse.grading.jobs import Job
 from dlcourse.grading.runner import Execution, Sheet
+from dlcourse.grading.sandbox import Door, Sandbox
 
 Execute = Callable[[Job], Execution]
 METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
@@ -141,29 +142,34 @@ class Local:
     slots: int
     execute: Execute = jobs.execute
     workers: list[Worker] = field(default_factory=list)
+    sheet: Sheet | None = None  # that it is warm for
+    sandbox: Sandbox | None = None
 
     def __post_init__(self) -> None:
         if self.slots < 1:
             raise CourseError(f"Grading needs at least one worker, not {self.slots}.")
 
     def warm(self, sheet: Sheet, isolation: str) -> None:
-        """Start all workers, and their sandboxes; both take their time, and need nobody here."""
-        if self.workers:
+        """Start the sandbox that workers share, and what they are forked from; wait for neither."""
+        if self.sheet:
             return
-        self._fill(sheet.slug)
+        self.sheet = sheet
         if self.execute is jobs.execute and isolation != NONE:
-            for worker in self.workers:
-                worker.pipe.send(sheet)
-
-    def _fill(self, slug: str) -> None:
+            self.sandbox = sheet.sandbox(isolation)
         if METHOD == "forkserver":
-            unit = [registry.module_name(slug)] if slug in registry.index() else []
-            CONTEXT.set_forkserver_preload([jobs.__name__, *unit])
-        self.workers = [self._start() for _ in range(self.slots)]
+            about = registry.index().get(sheet.slug)
+            unit = [registry.module_name(sheet.slug)] if about else []
+            slow = ["torch._dynamo"] if about and "torch" in about.imports else []  # optimizers do
+            CONTEXT.set_forkserver_preload([jobs.__name__, *unit, *slow])
+            with patch.dict(os.environ, ONE_THREAD):
+                forkserver.ensure_running()
 
     def submit(self, job: Job, tries: int = 1) -> None:
+        self.warm(job.sheet, job.isolation)
         if not self.workers:
-            self._fill(job.sheet.slug)
+            self.workers = [self._start() for _ in range(self.slots)]
+        if self.sandbox:
+            self.sandbox.ready()
         worker = next((w for w in self.workers if w.job is None), None)
         if worker is None:
             self.workers.append(worker := self._start())  # in the place of one that died
@@ -212,15 +218,18 @@ class Local:
     def close(self) -> None:
         for worker in list(self.workers):
             self._end(worker, gently=worker.job is None)
+        if self.sandbox:
+            self.sandbox.close()
+        self.sheet = self.sandbox = None
 
     def _start(self) -> Worker:
         ours, theirs = CONTEXT.Pipe()
         environment = dict(os.environ)  # of now; that of the process they fork from may be older
+        lent = (self.sheet, self.sandbox.door) if self.sheet and self.sandbox else None
         process = CONTEXT.Process(
-            target=work, args=(theirs, self.execute, environment), daemon=True
+            target=work, args=(theirs, self.execute, environment, lent), daemon=True
         )
-        with patch.dict(os.environ, ONE_THREAD):
-            process.start()
+        process.start()
         theirs.close()
         return Worker(process, ours)
 
@@ -236,13 +245,20 @@ class Local:
         self.workers.remove(worker)
 
 
-def work(pipe: Connection, execute: Execute, environment: dict[str, str]) -> None:
+def work(
+    pipe: Connection,
+    execute: Execute,
+    environment: dict[str, str],
+    lent: tuple[Sheet, Door] | None = None,
+) -> None:
     """A worker's life. Ctrl-C is for the grader, which tells its workers to end."""
     os.environ.clear()
     os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that it cleans up behind itself
     threading.Thread(target=_end_with_grader, daemon=True).start()
+    if lent:
+        jobs.lend(*lent)
     try:
         _serve(pipe, execute)
     finally:
@@ -255,10 +271,6 @@ def _serve(pipe: Connection, execute: Execute) -> None:
             job = pipe.recv()
         except EOFError:
             return
-        if isinstance(job, Sheet):
-            with suppress(Exception):  # whatever it is, the first job says it
-                jobs.warm(job)
-            continue
         try:
             pipe.send(carried_out(job, execute))
         except CourseError as error:

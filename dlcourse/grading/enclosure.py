@@ -136,8 +136,7 @@ def packages(
             distribution = importlib.metadata.distribution(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-        for file in distribution.files or ():
-            top = file.parts[0]
+        for top in _tops(distribution):
             if top not in ("..", "__pycache__") and not top.endswith((".pth", ".egg-link")):
                 found.setdefault(top, Path(str(distribution.locate_file(top))))
         todo += _required(name, ("",))
@@ -146,6 +145,15 @@ def packages(
         for top, path in sorted(found.items())
         if top.removesuffix(".py") not in banned and path.exists()
     }
+
+
+def _tops(distribution: importlib.metadata.Distribution) -> list[str]:
+    """What a distribution has installed at the top, in its order; torch lists 10,000 files."""
+    record = distribution.read_text("RECORD")
+    if record is None:  # installed in another way
+        return list(dict.fromkeys(file.parts[0] for file in distribution.files or ()))
+    paths = (line.strip('"').partition(",")[0] for line in record.splitlines())
+    return list(dict.fromkeys(path.partition("/")[0] for path in paths))
 
 
 def distributions(modules: Iterable[str]) -> list[str]:

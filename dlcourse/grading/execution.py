@@ -47,14 +47,11 @@ class Sheet:
 
         An instructor's own sheet forbids nothing, and finds the packages that its cells import.
         """
-        try:
-            unit = registry.unit(self.slug)
-        except registry.UnknownExercise:
+        if (about := registry.index().get(self.slug)) is None:
             extras, packages = self._extras(self.imports), distributions(self.imports)
             return Sandbox((), extras, self.imports, self.limits, isolation, packages)
-        forbids = {name for exercise in unit.exercises.values() for name in exercise.forbids}
-        extras = self._extras(unit.imports)
-        return Sandbox(forbids, extras, self.imports, self.limits, isolation)
+        extras = self._extras(about.imports)
+        return Sandbox(about.forbids, extras, self.imports, self.limits, isolation)
 
     @staticmethod
     def _extras(imports: Iterable[str]) -> tuple[str, ...]:

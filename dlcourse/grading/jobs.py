@@ -17,6 +17,7 @@ from dlcourse.grading.enclosure import imported
 from dlcourse.grading.errors import CourseError, needs
 from dlcourse.grading.isolation import NONE
 from dlcourse.grading.runner import Execution, Limits, Sheet, run
+from dlcourse.grading.sandbox import Door
 
 with needs("grading"):
     import nbformat
@@ -48,8 +49,8 @@ def settings(slug: str, home: Path, seed: bytes | None = None, random_state: int
     ``seed`` stands in for the class's own secret, to try the checks on other cases.
     """
     seed = seed or class_seed(home)
-    names = registry.index().get(slug, [])  # none: a sheet of the instructor's own
-    keys = {name: secret.key(slug, name, seed) for name in names} if seed else {}
+    about = registry.index().get(slug)  # None for a sheet of the instructor's own
+    keys = {name: secret.key(slug, name, seed) for name in about.names} if about and seed else {}
     with session(home) as config:
         limits = Limits(cell_seconds=config.Execute.timeout)
     return Sheet(
@@ -91,9 +92,9 @@ def execute(job: Job) -> Execution:
     return sandboxed(notebook, job.sheet)
 
 
-def warm(sheet: Sheet) -> None:
-    """Open the sandbox that the first submission will want."""
-    _idle(sheet).append(sheet.sandbox())
+def lend(sheet: Sheet, door: Door) -> None:
+    """Submissions of this sheet go through this door, as long as it holds."""
+    _idle(sheet).append(door)
 
 
 def _idle(sheet: Sheet) -> list[Any]:

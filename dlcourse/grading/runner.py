@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 from dlcourse.grading import judging, plain, shown
 from dlcourse.grading.execution import Execution, Sheet, exercises
 from dlcourse.grading.limits import Limits
-from dlcourse.grading.sandbox import Sandbox, Submission
+from dlcourse.grading.sandbox import Door, Sandbox, Submission
 from dlcourse.grading.wire import Malformed
 
 __all__ = ["Execution", "Limits", "Sheet", "run"]
@@ -24,14 +24,14 @@ CELL = 3_000_000  # characters of its source, as it is sent
 GRACE = 3  # seconds that an interrupted cell has to come to its end
 
 
-def run(notebook: NotebookNode, sheet: Sheet, sandbox: Sandbox | None = None) -> Execution:
+def run(notebook: NotebookNode, sheet: Sheet, sandbox: Sandbox | Door | None = None) -> Execution:
     """Execute ``notebook`` in ``sandbox`` and judge its graded ``check(...)`` cells from outside.
 
     ``notebook`` is clean: sanitised, with the sheet's own cells put back; it isn't changed.
-    ``sandbox`` is an open one from ``sheet.sandbox()``, to be used for many submissions one after
-    the other; without it one is opened for this call. Nothing that the notebook's code does raises
-    here: what it earned before stays, and ``stopped`` or ``reasons`` say what happened. Raises
-    ``CourseError`` where no sandbox can be had.
+    ``sandbox`` is an open one from ``sheet.sandbox()``, or a door to one, to be used for many
+    submissions one after the other; without it one is opened for this call. Nothing that the
+    notebook's code does raises here: what it earned before stays, and ``stopped`` or ``reasons``
+    say what happened. Raises ``CourseError`` where no sandbox can be had.
     """
     if sandbox is None:
         with sheet.sandbox() as own:

@@ -61,10 +61,54 @@ class Submission:
         self.channel.sock.close()
 
 
-class Sandbox:
-    """The warm process of one sheet. One submission at a time; many, one after the other.
+class Door:
+    """A way into a warm process: one submission at a time; many, one after the other.
 
-    Open it in the thread that outlives it: bubblewrap dies with the thread that started it.
+    It may be sent to another process as that is started. All doors of a sandbox can be in use at
+    once.
+    """
+
+    def __init__(self, control: socket.socket, limits: Limits, isolation: str, log: Path):
+        self.control, self.limits, self.isolation, self.log = control, limits, isolation, log
+        self._group: Group | None = None
+
+    @property
+    def group(self) -> Group | None:
+        """What holds this door's submissions to their limits; made where it is used."""
+        if self._group is None and probe().groups:
+            self._group = Group(self.limits)
+        return self._group
+
+    def submission(self, random_state: int = 0) -> Submission:
+        """Fork a worker. Close it before you ask for the next one."""
+        mine, theirs = socket.socketpair()
+        with theirs:
+            socket.send_fds(self.control, [str(random_state).encode()], [theirs.fileno()])
+        mine.settimeout(30)
+        _, handles, _, _ = socket.recv_fds(mine, 3, 1)
+        if not handles:
+            mine.close()
+            raise CourseError("The sandbox could not start a worker: " + last_words(self.log))
+        submission = Submission(Channel(mine, PLAIN), handles[0], self.group)
+        submission.channel.send("begin")
+        return submission
+
+    def close(self) -> None:
+        self.control.close()
+        if self._group:
+            self._group.close()
+
+
+def last_words(log: Path) -> str:
+    said = log.read_text("utf8", "replace").strip().splitlines()
+    return said[-1] if said else "it gave no reason"
+
+
+class Sandbox:
+    """The warm process of one sheet, and a door to it.
+
+    Open it in the thread that outlives it: bubblewrap dies with the thread that started it. It is
+    being started as you get it; ``ready()`` waits until it is there.
     """
 
     def __init__(
@@ -82,9 +126,10 @@ class Sandbox:
         self.packages = sorted(packages)  # distributions, beside those that the course needs
         self.behind_data = enclosure.behind_data(sheet_imports)
         self.folder = Path(tempfile.mkdtemp(prefix="dlcourse-"))
-        self.group = Group(self.limits) if probe().groups else None
         self.process: subprocess.Popen | None = None
-        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.is_ready = False
+        control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.door = Door(control, self.limits, self.isolation, self.folder / "log")
         try:
             enclosure.course(self.folder, self.forbids, sheet_imports)
             self._start(theirs)
@@ -104,8 +149,7 @@ class Sandbox:
         python = [str(enclosure.executable()), "-I", "-B", "-S", "-c", code]
         command = [*(self._walls(bound) if isolated else []), *python]
         command += [str(descriptor), json.dumps(self._settings(isolated))]
-        log = self.folder / "log"
-        with open(log, "wb") as file:
+        with open(self.door.log, "wb") as file:
             self.process = subprocess.Popen(
                 command,
                 pass_fds=[descriptor],
@@ -117,16 +161,23 @@ class Sandbox:
                 start_new_session=True,
             )
         theirs.close()  # so that its end is an end here too
-        self.control.settimeout(START_SECONDS)
+
+    def ready(self) -> None:
+        """Wait until submissions can be had; CourseError with its last words where it ended."""
+        if self.is_ready:
+            return
+        assert self.process is not None
+        self.door.control.settimeout(START_SECONDS)
         try:
-            ready = self.control.recv(16)
+            said = self.door.control.recv(16)
         except TimeoutError:
-            ready = b""
-        if ready != b"ready":
+            said = b""
+        self.door.control.settimeout(None)
+        if said != b"ready":
             self.process.kill()
             self.process.wait()
-            said = log.read_text("utf8", "replace").strip().splitlines() or ["it gave no reason"]
-            raise CourseError(f"The sandbox did not start: {said[-1]}")
+            raise CourseError(f"The sandbox did not start: {last_words(self.door.log)}")
+        self.is_ready = True
 
     def _settings(self, isolated: bool) -> dict[str, Any]:
         torch = ["torch", "torch._dynamo"] if "torch" in self.extras else []
@@ -168,32 +219,17 @@ class Sandbox:
 
     def submission(self, random_state: int = 0) -> Submission:
         """Fork a worker. Close it before you ask for the next one."""
-        mine, theirs = socket.socketpair()
-        with theirs:
-            socket.send_fds(self.control, [str(random_state).encode()], [theirs.fileno()])
-        mine.settimeout(30)
-        _, handles, _, _ = socket.recv_fds(mine, 3, 1)
-        if not handles:
-            mine.close()
-            raise CourseError("The sandbox could not start a worker: " + self._last_words())
-        submission = Submission(Channel(mine, PLAIN), handles[0], self.group)
-        submission.channel.send("begin")
-        return submission
-
-    def _last_words(self) -> str:
-        said = (self.folder / "log").read_text("utf8", "replace").strip().splitlines()
-        return said[-1] if said else "it gave no reason"
+        self.ready()
+        return self.door.submission(random_state)
 
     def close(self) -> None:
-        self.control.close()
+        self.door.close()
         if self.process is not None:
             try:
                 self.process.wait(5)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        if self.group:
-            self.group.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> "Sandbox":

@@ -1,16 +1,17 @@
 """Workers: the same results wherever a notebook is executed, and none that stops the class."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import small
 from enclosed import needs_sandbox
+from nbformat.v4 import new_code_cell, new_notebook
 
 from dlcourse.grading import jobs
 from dlcourse.grading.backends import InProcess, Local, choose
@@ -104,17 +105,22 @@ if __name__ == "__main__":
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         worker = int(process.stdout.readline())
         process.kill()
-    deadline = time.monotonic() + 10
-    while alive(worker) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not alive(worker)
+    assert ended([worker]) == []
 
 
 def alive(pid):
     try:
-        return f"{pid} (python) Z" not in Path(f"/proc/{pid}/stat").read_text()
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except FileNotFoundError:
         return False
+
+
+def ended(pids):
+    """Which of them still live after a while."""
+    deadline = time.monotonic() + 10
+    while any(map(alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return [pid for pid in pids if alive(pid)]
 
 
 def test_as_many_workers_as_processors_and_at_least_one():
@@ -175,35 +181,57 @@ def test_a_worker_has_the_environment_of_now(seconds, monkeypatch):
         assert (backend.wait()[0].seconds >= 0.5) == (seconds == 0.5)
 
 
+def cell(source):
+    return small.nbformat.writes(new_notebook(cells=[new_code_cell(source)]))
+
+
 @needs_sandbox
-def test_a_sandbox_is_there_before_the_first_job_and_gone_behind_the_last(monkeypatch):
+def test_workers_share_a_sandbox_that_is_there_before_the_first_job_and_gone_behind_the_last():
     sheet = Sheet.of("neurons", ROOT)
-    with closing(Local(1)) as backend:
+    with closing(Local(2)) as backend:
         backend.warm(sheet, "auto")
-        worker = backend.workers[0].process.pid
-        deadline = time.monotonic() + 60
-        while not (children := started_by(worker)) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert "bwrap" in Path(f"/proc/{children[0]}/cmdline").read_text()
+        sandbox = backend.sandbox
+        sandbox.ready()
         backend.warm(sheet, "auto")  # a second time changes nothing
-        notebook = small.nbformat.v4.new_notebook()
-        backend.submit(Job("ada", small.nbformat.writes(notebook), sheet))
-        assert backend.wait()[0].execution.isolation == "bubblewrap"
-        assert started_by(worker) == children
-    assert not alive(worker) and not alive(int(children[0]))
+        assert backend.sandbox is sandbox
+        for name in ("ada", "bob"):  # at the same time
+            backend.submit(Job(name, cell("import time; time.sleep(1); print(3 * 4)"), sheet))
+        back = [*backend.wait(), *backend.wait()]
+        for each in back:
+            assert each.execution.isolation == "bubblewrap"
+            assert each.execution.notebook.cells[0].outputs[0].text == "12\n"
+        workers = [worker.process.pid for worker in backend.workers]
+        assert [started_by(pid) for pid in workers] == [[], []]
+        pids = [*workers, sandbox.process.pid, *map(int, started_by(sandbox.process.pid))]
+        assert len(pids) == 4 and all(map(alive, pids))
+    assert ended(pids) == []
 
 
-@pytest.mark.parametrize(("isolation", "sent"), [("none", []), ("auto", [Sheet("small")])])
-def test_without_isolation_no_sandbox_is_opened(isolation, sent):
-    said, backend = [], Local(1)
-    pipe = SimpleNamespace(send=said.append)
-    backend._fill = lambda slug: backend.workers.append(SimpleNamespace(pipe=pipe))
-    backend.warm(Sheet("small"), isolation)
-    assert said == sent
+@needs_sandbox
+def test_a_worker_that_is_killed_takes_nobody_elses_submission_along():
+    sheet = Sheet.of("neurons", ROOT)
+    with closing(Local(2)) as backend:
+        backend.submit(Job("ada", cell("import time; time.sleep(3); print(3 * 4)"), sheet))
+        backend.submit(Job("bob", cell("import time; time.sleep(1); print(3 * 4)"), sheet))
+        time.sleep(0.5)
+        os.kill(backend.workers[1].process.pid, signal.SIGKILL)
+        back = {}
+        while len(back) < 2:
+            back |= {each.job.student: each.execution for each in backend.wait()}
+        for done in back.values():  # bob's was tried once more
+            assert done.stopped == "" and done.notebook.cells[0].outputs[0].text == "12\n"
 
 
 def started_by(pid):
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+@pytest.mark.parametrize(("isolation", "opened"), [("none", []), ("auto", ["auto"])])
+def test_without_isolation_no_sandbox_is_opened(isolation, opened, monkeypatch):
+    asked, backend = [], Local(1)
+    monkeypatch.setattr(Sheet, "sandbox", lambda sheet, isolation: asked.append(isolation))
+    backend.warm(Sheet("small"), isolation)
+    assert asked == opened
 
 
 def test_the_grader_never_loads_what_only_its_workers_need(tmp_path):

@@ -406,7 +406,7 @@ def test_a_forbidden_module_that_is_loaded_all_the_same_is_noticed(monkeypatch):
 def test_a_closed_sandbox_leaves_nothing():
     box = Sandbox(limits=LIMITS)
     folder, process = box.folder, box.process
-    groups = list(box.group.folders.values()) if box.group else []
+    groups = list(box.door.group.folders.values()) if box.door.group else []
     assert folder.exists() and all(group.exists() for group in groups)
     box.close()
     assert not folder.exists() and process.poll() is not None

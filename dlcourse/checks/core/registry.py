@@ -8,6 +8,7 @@ import json
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from dlcourse.checks.core.exercise import SHEET_IMPORTS, Exercise, Question, Unit
 
@@ -19,10 +20,18 @@ class UnknownExercise(ValueError):
     """No exercise, or no unit, has this name."""
 
 
+class About(NamedTuple):
+    """What is known of a unit without importing it."""
+
+    names: list[str]  # of exercises and questions
+    imports: list[str]  # packages beside NumPy that its sheet needs
+    forbids: list[str]  # modules that any of its exercises forbids
+
+
 @cache
-def index() -> dict[str, list[str]]:
-    """The names of exercises and questions by unit, from the generated file."""
-    return json.loads(INDEX.read_text("utf8"))
+def index() -> dict[str, About]:
+    """All units, from the generated file."""
+    return {slug: About(**about) for slug, about in json.loads(INDEX.read_text("utf8")).items()}
 
 
 def units() -> list[str]:
@@ -40,10 +49,12 @@ def unit(slug: str) -> Unit:
 
 def find(name: str) -> Exercise:
     """The exercise called ``name``, whatever its unit."""
-    for slug, names in index().items():
-        if name in names and name in unit(slug).exercises:
+    for slug, about in index().items():
+        if name in about.names and name in unit(slug).exercises:
             return unit(slug).exercises[name]
-    names = [n for known in index().values() for n in known]  # a unit may need what isn't there
+    names = [
+        n for about in index().values() for n in about.names
+    ]  # a unit may need what isn't there
     raise UnknownExercise(_unknown("exercise", name, names))
 
 
@@ -64,15 +75,17 @@ def load(slug: str) -> Unit:
     return Unit(slug, exercises, questions, imports)
 
 
-def make_index() -> dict[str, list[str]]:
+def make_index() -> dict[str, dict[str, Any]]:
     """The index as the modules have it now; names that stand twice are a ``ValueError``."""
-    made: dict[str, list[str]] = {}
+    made: dict[str, dict[str, Any]] = {}
     owner: dict[str, str] = {}
     for path in sorted(FOLDER.glob("[a-z]*.py")):
         slug = path.stem.replace("_", "-")
         content = load(slug)
-        made[slug] = [*content.exercises, *content.questions]
-        for name in made[slug]:
+        names = [*content.exercises, *content.questions]
+        forbids = {name for each in content.exercises.values() for name in each.forbids}
+        made[slug] = About(names, [*content.imports], sorted(forbids))._asdict()
+        for name in names:
             if name in owner:
                 raise ValueError(f"{name} stands in {owner[name]} and in {slug}: rename one")
             owner[name] = slug
