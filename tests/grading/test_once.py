@@ -1,6 +1,8 @@
 import jsonschema
+import nbformat
 import pytest
-from nbformat.v4 import new_code_cell
+from nbformat import ValidationError as NotebookValidationError
+from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader import api
 from nbgrader.api import Gradebook
 from nbgrader.nbgraderformat import MetadataValidator, common
@@ -37,6 +39,15 @@ def test_the_schema_is_checked_once(monkeypatch):
     assert len(asked) == 1
     MetadataValidator().validate_cell(cell())  # stock again
     assert len(asked) == 2
+
+
+def test_a_cell_is_validated_with_its_notebook_and_not_before():
+    with done_once():
+        made = new_notebook(cells=[new_code_cell(source=3)])
+        with pytest.raises(NotebookValidationError, match="3 is not valid"):
+            nbformat.validate(made)
+    with pytest.raises(NotebookValidationError):
+        new_code_cell(source=3)
 
 
 def test_gradebooks_of_one_url_share_an_engine_and_each_has_its_tables(tmp_path):
