@@ -91,9 +91,9 @@ for i, f, g, o in ((-20, 20, 0, 20), (-20, -20, 0, 20), (20, 20, 0.5, 20), (-20,
 # ## Derive: one step back through an LSTM
 #
 # Forwards, one step of the last exercise has been done. What it had in hand was kept: the gates
-# `i`, `f`, `o` and the candidate `g` (behind the sigmoid and the tanh), and the cell before the
+# `i`, `f`, `o` and the candidate `g` (after the sigmoid and the tanh), and the cell before the
 # step, `c_before`, each `(N, H)`. Now the gradients of the loss come back: `dh` with respect to
-# the new h, and `dc` with respect to the new c, as far as it comes *from the step behind*. That the
+# the new h, and `dc` with respect to the new c, as far as it comes *from the next step*. That the
 # new c also made the new h isn't in it: that is your work.
 #
 # Write `lstm_backward_step(dh, dc, i, f, g, o, c_before, weight_hh)`. Return, in this order:
@@ -224,7 +224,7 @@ check("gru_cell", gru_cell)
 # belong to the direction that reads from the beginning, the last H to the one that reads backwards:
 # it begins at each sequence's own last step, and its state *stands at the step that it has just
 # read*. That is how PyTorch gives the states of packed sequences. `lengths` `(N,)` says how many
-# steps each sequence has; behind them is padding, which can be anything, NaN too.
+# steps each sequence has; after them is padding, which can be anything, NaN too.
 #
 # Write `last_valid_state(states, lengths)`. Return `(N, 2H)`: of each direction the state at which
 # it has read the whole sequence, the forward one first. For a sequence of no steps, all zeros.
@@ -257,7 +257,7 @@ check("last_valid_state", last_valid_state)
 # ## How much of the first state arrives
 #
 # A plain recurrent network, $h_{t} = \tanh(\dots + W_{hh}\, h_{t-1})$, has read one sequence, and
-# `h` `(T + 1, H)` holds its states: `h[0]` the first one, `h[t]` the one behind step t. By how much
+# `h` `(T + 1, H)` holds its states: `h[0]` the first one, `h[t]` the one after step t. By how much
 # does the last state move, at most, if the state `h[s]` is moved a little? That is the largest
 # singular value of the matrix $\partial h_T / \partial h_s$ (its *spectral norm*,
 # `np.linalg.norm(matrix, 2)`).
@@ -330,7 +330,7 @@ for factor in (0.5, 0.9, 1.1, 1.5, 2.5):
 # - `counted`: input gate and forget gate are 1 for good, and the candidate is the input itself. The
 #   cell begins at 0 and hears 1, 0, 1, 1, 1, 0, 1, 1. What is c in the end?
 # - `rounds`: a gated *linear* recurrence over 300 steps is done by doubling, as in the chapter:
-#   behind the first round each place knows two steps. After how many rounds does the last place
+#   after the first round each place knows two steps. After how many rounds does the last place
 #   know all of them?
 #
 # Set `gates_forecast` to a dict of these eight whole numbers. For example, with 1 number a step and

@@ -124,3 +124,22 @@ def test_no_chosen_rate_is_at_the_edge_of_its_grid():
             if "tried" in row and (part, row["name"]) != ("adding", "RNN"):  # it learns at no rate
                 tried = [each["setting"] for each in row["tried"]]
                 assert min(tried) < row["setting"] < max(tried), row["name"]
+
+
+def test_the_start_that_keeps_hands_a_state_on_as_it_is():
+    torch.manual_seed(0)
+    layer = recipe.Adder(recipe.KEEPING).layer
+    states, _ = layer(torch.tensor([[[0.5, 1.0], [0.0, 0.0], [0.0, 0.0]]]))
+    assert torch.equal(states[0, 0], states[0, 2]) and states[0, 0].max() > 0
+
+
+def test_all_readers_are_compared_with_each_other():
+    result = json.loads(RECORDED.read_text("utf-8"))
+    names = [row["name"] for row in result["rows"]]
+    assert len(result["pairs"]) == len(names) * (len(names) - 1) / 2
+
+
+def test_a_discriminant_that_shrinks_nothing_and_one_that_shrinks_all_differ():
+    first, validation = recipe.folds()[0]
+    one, other = (recipe.discriminant(c, first, validation) for c in (0.0, 1.0))
+    assert one.mean() > 0.9 and other.mean() > 0.5 and (one != other).any()
