@@ -35,7 +35,7 @@ def _(rng):
         shapes = ((4 * size, d), (4 * size, size), (4 * size,), (4 * size,))
         weights = [rng.normal(size=shape) for shape in shapes]
         if huge == "c":
-            c *= 1e3
+            c *= 1e4
         elif huge is not None:
             weights[huge] *= 1e9
         return Case((x, h, c, *weights), note, ("h", "c") if huge is None else ("extreme",))
