@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Protocol
@@ -157,6 +156,8 @@ class Local:
         if self.execute is jobs.execute and isolation != NONE:
             self.sandbox = sheet.sandbox(isolation)
         if METHOD == "forkserver":
+            from multiprocessing import forkserver  # Windows has none
+
             about = registry.index().get(sheet.slug)
             unit = [registry.module_name(sheet.slug)] if about else []
             slow = ["torch._dynamo"] if about and "torch" in about.imports else []  # optimizers do
@@ -234,7 +235,7 @@ class Local:
         return Worker(process, ours)
 
     def _end(self, worker: Worker, gently: bool = False) -> None:
-        worker.pipe.close()  # an idle one then ends by itself, and closes its sandbox
+        worker.pipe.close()  # an idle one then ends by itself, and closes its door
         if not gently:
             worker.process.terminate()
         worker.process.join(5)
