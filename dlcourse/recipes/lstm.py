@@ -4,16 +4,16 @@
 
 Three experiments. *Speakers*: which of nine men says a vowel, by recurrent readers with and without
 gates, beside a random forest and two linear models that see each utterance's means and deviations
-alone. *Adding*: two marked numbers among 40 have to be added at the end. *Latch*: a
-stream in which a value has to be stored, kept, replaced and told on demand, by LSTMs of which one
-gate stands open for good. A learning rate is chosen on the speakers by three folds of the training
-part, elsewhere by tuning seeds with data of their own; then come other seeds, and only then the
-test part. It takes about a quarter of an hour of one processor.
+alone. *Adding*: two marked numbers among 40 have to be added at the end. *Latch*: a stream in which
+a value has to be stored, kept, replaced and told on demand, by LSTMs of which one gate stands open
+for good. A learning rate is chosen on the speakers by three folds of the training part, elsewhere
+by tuning seeds with data of their own; then come other seeds, and only then the test part. It takes
+about twenty minutes of processor time, shared by as many processes as there are processors.
 """
 
-import time
+import os
 from functools import cache
-from itertools import combinations
+from itertools import combinations, repeat
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from dlcourse.models.lstm import LSTM, Reader, ReaderConfig
 from dlcourse.models.mingru import MinGRU
 from dlcourse.recipes.compare import paired_bootstrap
 from dlcourse.recipes.record import write
+from dlcourse.recipes.side_by_side import processor_seconds, side_by_side
 
 SPEAKERS, HIDDEN, EPOCHS, BATCH, FOLDS = 9, 32, 40, 30, 3
 RATES = (0.01, 0.03, 0.1, 0.3)
@@ -300,90 +301,89 @@ def _row(name: str, values: list[float], **more) -> dict:
     return {"name": name, "each": values, "mean": float(np.mean(values)), "sd": sd} | more
 
 
-def speakers(seeds: range) -> tuple[list[dict], list[dict]]:
-    """Rows of accuracy on the test part, and the differences that the chapter speaks of."""
+def _baselines(seeds: range) -> list[tuple[dict, np.ndarray]]:
+    """Rows, and whether each is right on the test part (seeds, utterances)."""
     train, test = np.arange(TRAIN), np.arange(TRAIN, len(utterances()[1]))
-    strength, tried = _best(
-        STRENGTHS, lambda c: np.mean([linear(c, *fold).mean() for fold in folds()])
-    )
-    shrinkage, tried_too = _best(
-        SHRINKAGES, lambda c: np.mean([discriminant(c, *fold).mean() for fold in folds()])
-    )
-    hits = {
-        "random forest": np.stack([forest(seed, train, test) for seed in seeds]),
-        "logistic regression": linear(strength, train, test)[None],
-        "linear discriminant": discriminant(shrinkage, train, test)[None],
-    }
-    rows = [
-        _row("random forest", hits["random forest"].mean(1).tolist()),
-        _row(
-            "logistic regression",
-            hits["logistic regression"].mean(1).tolist(),
-            setting=strength,
-            tried=tried,
-        ),
-        _row(
-            "linear discriminant",
-            hits["linear discriminant"].mean(1).tolist(),
-            setting=shrinkage,
-            tried=tried_too,
-        ),
-    ]
-    for name in READERS:
-        lr, tried = _best(
-            RATES,
-            lambda lr, name=name: np.mean(
-                [
-                    right(name, fit_reader(name, lr, 100 + k, fold[0]), fold[1]).mean()
-                    for k, fold in enumerate(folds())
-                ]
-            ),
+    right_of = np.stack([forest(seed, train, test) for seed in seeds])
+    found = [(_row("random forest", right_of.mean(1).tolist()), right_of)]
+    for name, judge, settings in (
+        ("logistic regression", linear, STRENGTHS),
+        ("linear discriminant", discriminant, SHRINKAGES),
+    ):
+        best, tried = _best(
+            settings, lambda c, judge=judge: np.mean([judge(c, *fold).mean() for fold in folds()])
         )
-        nets = [fit_reader(name, lr, seed, train) for seed in seeds]
-        hits[name] = np.stack([right(name, net, test) for net in nets])
-        size = sum(p.numel() for p in nets[0].parameters())
-        more = {"setting": lr, "tried": tried, "parameters": size}
-        rows.append(_row(name, hits[name].mean(1).tolist(), **more))
-    pairs = []
-    for first, second in combinations(hits, 2):
-        found = paired_bootstrap(hits[first], hits[second], rng=np.random.default_rng(0))
-        apart = found._asdict() | {"told_apart": found.told_apart}
-        pairs.append({"first": first, "second": second} | apart)
-    return rows, pairs
+        right_of = judge(best, train, test)[None]
+        row = _row(name, right_of.mean(1).tolist(), setting=best, tried=tried)
+        found.append((row, right_of))
+    return found
 
 
-def run(seeds: range = range(5)) -> dict:
-    """Rows of the three experiments, and the differences that the chapter speaks of."""
+def _reader(name: str, seeds: range) -> tuple[dict, np.ndarray]:
+    """The same of a network, its rate chosen by the folds."""
     torch.set_num_threads(1)
-    rows, pairs = speakers(seeds)
-    adding, latch = [], []
-    for kind in ADDERS:
-        lr, tried = _best(
-            ADDING_RATES,
-            lambda lr, kind=kind: -np.mean([fit_adder(kind, lr, seed)[-1] for seed in TUNING]),
-        )
-        curves = [fit_adder(kind, lr, seed) for seed in seeds]
-        more = {"setting": lr, "tried": tried, "curves": curves}
-        adding.append(_row(kind, [curve[-1] for curve in curves], **more))
-    for gate in GATES:
-        lr, tried = _best(
-            RATES,
-            lambda lr, gate=gate: -np.mean([fit_latch(gate, lr, seed) for seed in TUNING]),
-        )
-        errors = [fit_latch(gate, lr, seed) for seed in seeds]
-        latch.append(_row(gate, errors, setting=lr, tried=tried))
-    return {"rows": rows, "pairs": pairs, "adding": adding, "latch": latch}
+    train, test = np.arange(TRAIN), np.arange(TRAIN, len(utterances()[1]))
+    lr, tried = _best(
+        RATES,
+        lambda lr: np.mean(
+            [
+                right(name, fit_reader(name, lr, 100 + k, fold[0]), fold[1]).mean()
+                for k, fold in enumerate(folds())
+            ]
+        ),
+    )
+    nets = [fit_reader(name, lr, seed, train) for seed in seeds]
+    right_of = np.stack([right(name, net, test) for net in nets])
+    size = sum(p.numel() for p in nets[0].parameters())
+    more = {"setting": lr, "tried": tried, "parameters": size}
+    return _row(name, right_of.mean(1).tolist(), **more), right_of
+
+
+def _adding(kind: str, seeds: range) -> dict:
+    """The row of one network that adds. A training that ends in NaN counts as an error of 1e6."""
+    torch.set_num_threads(1)
+
+    def tuned(lr: float) -> float:
+        ends = [fit_adder(kind, lr, seed)[-1] for seed in TUNING]
+        return -float(np.mean(np.nan_to_num(ends, nan=1e6, posinf=1e6)))
+
+    lr, tried = _best(ADDING_RATES, tuned)
+    curves = [fit_adder(kind, lr, seed) for seed in seeds]
+    return _row(kind, [curve[-1] for curve in curves], setting=lr, tried=tried, curves=curves)
+
+
+def _latch(gate: str, seeds: range) -> dict:
+    """The row of an LSTM with that gate open."""
+    torch.set_num_threads(1)
+    lr, tried = _best(RATES, lambda lr: -np.mean([fit_latch(gate, lr, seed) for seed in TUNING]))
+    errors = [fit_latch(gate, lr, seed) for seed in seeds]
+    return _row(gate, errors, setting=lr, tried=tried)
+
+
+def run(seeds: range = range(5), workers: int = 0) -> dict:
+    """Rows of the three experiments, and how far all pairs of readers differ."""
+    with side_by_side(workers) as each:
+        readers = each(_reader, READERS, repeat(seeds))
+        adding = each(_adding, ADDERS, repeat(seeds))
+        latch = each(_latch, GATES, repeat(seeds))
+        known = [*_baselines(seeds), *readers]
+        rows = {"rows": [row for row, _ in known], "adding": [*adding], "latch": [*latch]}
+    pairs = []
+    for (first, one), (second, other) in combinations(known, 2):
+        found = paired_bootstrap(one, other, rng=np.random.default_rng(0))
+        apart = found._asdict() | {"told_apart": found.told_apart}
+        pairs.append({"first": first["name"], "second": second["name"]} | apart)
+    return rows | {"pairs": pairs}
 
 
 if __name__ == "__main__":
-    start = time.process_time()
     seeds = range(5)
-    result = run(seeds)
+    result = run(seeds, workers=os.cpu_count() or 1)
     path = write(
         "lstm",
         result,
         seeds=seeds,
-        seconds=time.process_time() - start,
+        seconds=processor_seconds(),
         packages=("numpy", "torch", "scikit-learn", "sktime"),
     )
     print(f"wrote {path}")
