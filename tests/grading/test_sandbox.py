@@ -388,8 +388,8 @@ def refuses(monkeypatch, code, forbids=()):
 
     monkeypatch.setattr(enclosure, "course", with_module)
     monkeypatch.setattr(Sandbox, "_settings", preloading)
-    with pytest.raises(CourseError) as error:
-        Sandbox(limits=LIMITS)
+    with Sandbox(limits=LIMITS) as box, pytest.raises(CourseError) as error:
+        box.ready()
     return str(error.value)
 
 
