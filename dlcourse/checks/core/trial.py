@@ -30,6 +30,7 @@ class Trial:
         self.exercise = exercise
         self.cases = exercise.draw(seed, n)
         self._of_mistakes: dict[str, list[Outcome]] = {}
+        self._wrong_of_mistakes: dict[tuple[str, int], dict[str, str]] = {}
 
     def verdict(self, candidate: Any) -> Verdict:
         """Judge ``candidate`` part by part, and recognise what is wrong with it."""
@@ -45,19 +46,28 @@ class Trial:
     def judged(self, outcomes: list[Outcome]) -> Verdict:
         """The verdict on what an answer did with each of the cases, wherever it did it."""
         exercise = self.exercise
-        failures = self._failures(outcomes)
+        wrong = [
+            self._wrong_parts(i, case, got)
+            for i, (case, got) in enumerate(zip(self.cases, outcomes, strict=True))
+        ]
+        failures = self._failures(wrong)
         parts = {p: p not in failures for p in exercise.parts}
         first: list[Failure] = []
         for failure in failures.values():
             if failure not in first:
                 first.append(failure)
-        known = self._recognised(outcomes, {p for p, right in parts.items() if not right})
+        lost = {p for p, right in parts.items() if not right}
+        known = self._recognised(outcomes, wrong, lost)
         return Verdict(exercise, parts, first, known, len(self.cases))
 
     def outcomes(self, candidate: Any) -> list[Outcome]:
         exercise = self.exercise
         parts = tuple(exercise.parts)
         return [outcome(exercise.look, exercise.of, parts, candidate, c.args) for c in self.cases]
+
+    def remember(self, mistake: str, outcomes: list[Outcome]) -> None:
+        """What a known mistake does with the cases, for one who has tried it already."""
+        self._of_mistakes[mistake] = outcomes
 
     @cached_property
     def wanted(self) -> list[Outcome]:
@@ -68,11 +78,11 @@ class Trial:
 
     # judging ------------------------------------------------------------------
 
-    def _failures(self, outcomes: list[Outcome]) -> dict[str, Failure]:
+    def _failures(self, wrong: list[dict[str, str]]) -> dict[str, Failure]:
         """The first failure of each part that has one."""
         failures: dict[str, Failure] = {}
-        for i, (case, got) in enumerate(zip(self.cases, outcomes, strict=True)):
-            for part, text in self._wrong_parts(i, case, got).items():
+        for i, (case, said) in enumerate(zip(self.cases, wrong, strict=True)):
+            for part, text in said.items():
                 if part not in failures:
                     shown = f"Case {i + 1} of {len(self.cases)}" if len(self.cases) > 1 else ""
                     failures[part] = Failure(text, shown, case.note, self._arguments(case))
@@ -128,7 +138,9 @@ class Trial:
 
     # recognising --------------------------------------------------------------
 
-    def _recognised(self, got: list[Outcome], lost: set[str]) -> list[Mistake]:
+    def _recognised(
+        self, got: list[Outcome], wrong: list[dict[str, str]], lost: set[str]
+    ) -> list[Mistake]:
         """The known mistakes in an answer: each lost part is explained at most once.
 
         Looser than judging: exceptions compare by type, rounding is forgiven, and parts are
@@ -136,29 +148,32 @@ class Trial:
         """
         known = []
         for mistake in sorted(self.exercise.mistakes.values(), key=lambda m: -len(m.loses)):
-            if set(mistake.loses) <= lost and self._does_what(mistake, got):
+            if set(mistake.loses) <= lost and self._does_what(mistake, got, wrong):
                 known.append(mistake)
                 lost = lost - set(mistake.loses)
         return known
 
-    def _does_what(self, mistake: Mistake, got: list[Outcome]) -> bool:
+    def _does_what(self, mistake: Mistake, got: list[Outcome], wrong: list[dict[str, str]]) -> bool:
         if mistake.name not in self._of_mistakes:
             self._of_mistakes[mistake.name] = self.outcomes(
                 mistake.fn() if self.exercise.of == "value" else mistake.fn
             )
         did = self._of_mistakes[mistake.name]
         return all(
-            self._same(i, mistake, a, b) for i, (a, b) in enumerate(zip(got, did, strict=True))
+            self._same(i, mistake, a, b, said)
+            for i, (a, b, said) in enumerate(zip(got, did, wrong, strict=True))
         )
 
-    def _same(self, i: int, mistake: Mistake, a: Outcome, b: Outcome) -> bool:
-        case = self.cases[i]
+    def _same(self, i: int, mistake: Mistake, a: Outcome, b: Outcome, said: dict[str, str]) -> bool:
         if a.raised or b.raised:
             return a.raised[:1] == b.raised[:1]
         if a.changed != b.changed:
             return False
         if self.exercise.verdict_of is not None:
-            said, meant = self._wrong_parts(i, case, a), self._wrong_parts(i, case, b)
+            if (mistake.name, i) not in self._wrong_of_mistakes:
+                meant = self._wrong_parts(i, self.cases[i], b)
+                self._wrong_of_mistakes[mistake.name, i] = meant
+            meant = self._wrong_of_mistakes[mistake.name, i]
             return all(said.get(p) == meant.get(p) for p in mistake.loses)
         for part in mistake.loses:
             if (part in a.parts) != (part in b.parts):
