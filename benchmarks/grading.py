@@ -10,7 +10,9 @@ one waits.
 Where ours spends its time, in seconds a submission: ``start``, ``cells`` and ``checks`` in the
 workers, ``writer`` everything that the one process does which cleans, scores and saves.
 
-``--curve`` grades larger and larger classes of a light sheet instead: what the grader itself takes.
+``--curve`` grades larger and larger classes of a light sheet instead. ``cells`` is the processor's
+time that a notebook's own cells take, with the checks in them, one notebook after the other in a
+shell that has loaded everything; ``overhead``, what the grader itself takes, is the rest.
 """
 
 import argparse
@@ -25,10 +27,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
+import nbformat
 from _readme import processor, renew
+from IPython.core.interactiveshell import InteractiveShell
 
 from dlcourse.grading.isolation import probe
 from dlcourse.grading.journal import Journal
@@ -94,6 +101,23 @@ def ours(slug: str, home: Path, n: int) -> tuple[Cost, dict[str, float]]:
     return cost, phases | {"writer": max(0.0, cost.wall - phases.pop("worker") / WORKERS)}
 
 
+def cells_alone(slug: str, home: Path) -> float:
+    """Processor seconds that the cells of a notebook take by themselves, the mean of a class."""
+    os.environ["MPLBACKEND"] = "agg"
+    shell, taken = InteractiveShell.instance(), []
+    files = sorted(home.glob(f"submitted/*/{slug}/{slug}.ipynb"))
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        for file in [files[0], *files]:
+            os.chdir(file.parent)
+            cells = [c.source for c in nbformat.read(file, 4).cells if c.cell_type == "code"]
+            shell.reset()
+            before = time.process_time()
+            for source in cells:
+                shell.run_cell(source)
+            taken.append(time.process_time() - before)
+    return statistics.fmean(taken[1:])  # the first loads what the others find
+
+
 def compare(slug: str, n: int, folder: Path) -> list[str]:
     """One class, graded by both: the rows of the table."""
     home = made(slug, n, folder)
@@ -119,10 +143,14 @@ def comparison(n: int, folder: Path) -> list[str]:
 
 def curve(sizes: tuple[int, ...], folder: Path) -> list[str]:
     """What a submission takes, class by class."""
-    lines = [f"| class (*{LIGHT}*) | CPU, s | wall, s |", "|---:|---:|---:|"]
+    lines = [f"| class (*{LIGHT}*) | CPU, s | cells | overhead | wall, s |", "|---:" * 5 + "|"]
     for n in sizes:
-        cost, _ = ours(LIGHT, made(LIGHT, n, folder), n)
-        lines.append(f"| {n:,} | {cost.cpu:.2f} | {cost.wall:.2f} |")
+        home = made(LIGHT, n, folder)
+        cost, _ = ours(LIGHT, home, n)
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            cells = pool.submit(cells_alone, LIGHT, home).result()
+        row = f"{cost.cpu:.2f} | {cells:.2f} | {cost.cpu - cells:.2f} | {cost.wall:.2f}"
+        lines.append(f"| {n:,} | {row} |")
         print(lines[-1], flush=True)
     return lines
 
