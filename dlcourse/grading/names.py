@@ -49,6 +49,8 @@ class Name:
 def read_name(path: str, known: set[str], slug: str) -> Name | str:
     """Whose the file at this path within a zip or a folder is, or why that can't be said."""
     parts = PurePosixPath(path).parts
+    if not parts:
+        return "it has no name."
     base = parts[-1]
     for n, part in enumerate(parts):
         last = n == len(parts) - 1
