@@ -22,6 +22,8 @@ LONG = (
     "          a naïve café: aaaa, aaa and aaaaa; the cat sat on the mat and the cat's hat sat. "
     "THE CAT THE MAT THE HAT\r\n\r\nbb bbb; 😀😀😀 😀! ææææ. The naïve cat, The fat cat, "
     "e\u0301e\u0301e\u0301, a cat at a mat at the cafe\u0301\x00\x00\x00\n\n\n"
+    + "the dog saw it\nand "
+    * 4  # tokens of many bytes, some with a line break
 )
 OTHER = "a hat at that; a cat at a mat, naïve: eat a tea at a sea, aaa bb. the café 😀 a tat. " * 2
 
@@ -68,22 +70,23 @@ def _(rng):
         both = [order[k : k + 2] for k in (0, 2, 4)]
         return "".join(both[k % 3] + str(k) for k in range(9))
 
-    yield Case(("ab1ab2ab3ab4bc5bc6bc", 1), "one merge", ("plain",))
     yield Case(("yx 1yx 2yx 3x 4", 2), "a space is a byte like any other", ("plain",))
     yield Case(("éé1éé2éé3ü4ü", 2), "é and ü are two bytes each", ("unicode",))
-    yield Case((three("bcefab"), 2), "three pairs tie", ("ties",))
-    yield Case((three("efbcag"), 2), "three other ones", ("ties",))
+    yield Case((three("efagbc"), 2), "three pairs tie", ("ties",))
     yield Case(("aaaaabc1bc2bc", 1), "a run: aa stands at four places", ("runs",))
     yield Case(("aaab1aaac2aaad", 2), "runs of three", ("runs",))
-    yield Case(("abab1abab2abab", 9), "fewer merges than asked for", ("ends",))
-    yield Case(("abab", 3), "the only pair to be merged stands twice", ("ends",))
+    last = "fewer merges than asked for; the last is of a pair that stands twice"
+    yield Case(("abab1abab2abab3cdcd", 9), last, ("ends",))
     yield Case(("", 3), "no text", ("ends",))
+    yield Case(("a", 1), "one byte", ("ends",))
+    yield Case(("\ufeffab", 2), "a byte order mark, and no pair that stands twice", ("ends",))
+    yield Case(("aaaa", 0), "no merge asked for", ("plain",))
     yield Case((LONG, 20), "a longer text", ("long",))
     yield Case((LONG, 200), "all there is to learn from it", ("long",))
+    yield Case(("ab1ab2ab3ab4bc5bc6bc", 1), "one merge", ("plain",))
+    yield Case((three("bcefab"), 2), "three other pairs tie", ("ties",))
+    yield Case(("abab", 3), "the only pair to be merged stands twice", ("ends",))
     yield Case(("cabd1cab2cab3ab4", 2), "the second merge needs the first", ("plain",))
-    yield Case(("\ufeffab", 2), "a byte order mark, and no pair that stands twice", ("ends",))
-    yield Case(("a", 1), "one byte", ("ends",))
-    yield Case(("aaaa", 0), "no merge asked for", ("plain",))
     while True:
         part = str(rng.choice(["plain", "unicode", "ties", "runs", "ends", "long"]))
         a, b, c, d, e, f = (str(each) for each in rng.permutation(list("abcdefgh"))[:6])
@@ -304,7 +307,7 @@ def places_that_overlap_left_out(text, count):
 
 
 @bpe_train.mistake(
-    "You join runs from the right: of three equal bytes yours leaves the first one over. "
+    "You join runs from the right: of three equal bytes yours doesn't join the first. "
     "Which one should be left?",
     loses=("runs", "long"),
 )
@@ -465,7 +468,7 @@ def new_tokens_from_257(text, count):
 
 
 @bpe_train.mistake(
-    "All of your merges make the same token, 256. What would a text of 256s mean?",
+    "All of your merges make the same token, 256. Which pair does a 256 then stand for?",
     loses=("long",),
 )
 def the_same_token_for_all(text, count):
@@ -489,8 +492,8 @@ def the_same_token_for_all(text, count):
 
 
 @bpe_train.mistake(
-    "You cut the text at spaces, and lose pairs with a space in them. That is done, and saves "
-    "time; what is a space here?",
+    "You cut the text at spaces, and lose pairs with a space in them. Others do that, and it "
+    "saves time; but what is a space on this sheet?",
     loses=("plain", "long"),
 )
 def words_apart(text, count):
@@ -593,9 +596,10 @@ def _(rng):
 
     a, b, c, d = ids("abcd")
     strangest = " \tÉé e\u0301 \u200d\ufeff\r\n\x00 "
-    yield Case((strangest, []), "blanks, capitals and signs that don't show", ("bytes",))
-    yield Case(("é😀", [(a, b)]), "letters of two and of four bytes", ("bytes",))
+    yield Case(("é😀", [(a, b)]), "letters of two and of four bytes, and no merge", ("bytes",))
+    yield Case((strangest, []), "blanks, capitals and signs that can't be seen", ("bytes",))
     yield Case(("", [(a, b)]), "no text", ("bytes",))
+    yield Case(("a", [(a, a)]), "one byte", ("bytes",))
     yield Case(
         ("abc", [(b, c), (a, b)]), "the pair that is further right was learned first", ("order",)
     )
@@ -607,12 +611,14 @@ def _(rng):
         ("abcbc", [(a, b), (b, c)]), "the pair that is rarer here was learned first", ("order",)
     )
     yield Case(("abcabc", [(a, b), (256, c), (257, 257)]), "merges of merges", ("chained",))
-    yield Case(("d ab ab", [(a, b), (32, 256), (d, 257)]), "with a space", ("chained",))
-    yield Case(("aaa", [(a, a)]), "a run of three", ("runs",))
+    yield Case(
+        ("d\nab ab\nab", [(a, b), (10, 256), (d, 257), (32, 256)]),
+        "a space and line breaks inside of tokens",
+        ("chained",),
+    )
     yield Case(("aaaaaaa", [(a, a), (256, 256)]), "a run of seven", ("runs",))
     yield Case((LONG, learned(OTHER, 40)), "merges learned from another text", ("long",))
-    yield Case(("a", [(a, a)]), "one byte", ("bytes",))
-    yield Case(("xyz", [(a, b), (256, c)]), "no merge that applies", ("bytes",))
+    yield Case(("aaa", [(a, a)]), "a run of three", ("runs",))
     while True:
         part = str(rng.choice(["bytes", "order", "chained", "runs", "long"]))
         a, b, c, d = ids(rng.permutation(list("abcdefgh"))[:4])
@@ -805,7 +811,7 @@ def only_the_first_place(text, merges):
 
 
 @bpe_encode.mistake(
-    "You join runs from the right. Which byte of three is left over in learning?",
+    "You join runs from the right. Which byte of three does `bpe_train` leave alone?",
     loses=("runs", "long"),
 )
 def runs_from_the_right(text, merges):
@@ -985,7 +991,7 @@ def merges_undone_from_the_last(tokens, merges):
 
 
 @bpe_decode.mistake(
-    "That is the colleague's: both faults are in it still.",
+    "That is the colleague's: both faults are still in it.",
 )
 def colleagues(tokens, merges):
     known = {byte: bytes([byte]) for byte in range(256)}
@@ -1020,7 +1026,7 @@ def still_sorted(tokens, merges):
 
 @bpe_decode.mistake(
     "Whole letters are right. Bytes that are no letter vanish in yours. What should stand "
-    "there, so that somebody sees it?",
+    "there, so that a reader sees that something is missing?",
     loses=("broken",),
 )
 def broken_bytes_left_out(tokens, merges):
