@@ -1157,7 +1157,7 @@ def _(rng):
             logits += 5000 * rng.choice([-1, 1], size=(n, steps, 1))
             other = (tokens[0, 1] + 1) % vocabulary
             logits[0, 0, other] += 900  # the model holds the target for all but impossible
-        parts = ("loss", "perplexity") if part == "loss" else (part,)
+        parts = (part, "perplexity") if part in ("loss", "padded") else (part,)
         return Case((logits, tokens, padding), note, parts)
 
     yield case([2], 2, 3, 2, "loss", "one target")
@@ -1198,7 +1198,7 @@ def _(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1217,7 +1217,7 @@ def target_by_target(logits, tokens, padding):
                 nats += top + np.log(np.exp(row[t] - top).sum()) - row[t, target]
                 count += 1
     if not count:
-        raise ValueError("nothing to be foretold")
+        raise ValueError("nothing to be predicted")
     return float(nats / count), float(np.exp(nats / count))
 
 
@@ -1241,7 +1241,7 @@ def no_shift(logits, tokens, padding):
     z, targets = logits, tokens
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1258,7 +1258,7 @@ def shifted_the_wrong_way(logits, tokens, padding):
     z, targets = logits[:, 1:], tokens[:, :-1]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1268,13 +1268,13 @@ def shifted_the_wrong_way(logits, tokens, padding):
 
 @next_token_loss.mistake(
     "Right where there is no padding. Yours also asks for the padding, which is easy to "
-    "foretell. Which places should count?",
-    loses=("padded", "nothing"),
+    "predict. Which places should count?",
+    loses=("padded", "perplexity", "nothing"),
 )
-def padding_foretold(logits, tokens, padding):
+def padding_predicted(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     if not targets.size:
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     loss = -np.take_along_axis(log_p, targets[:, :, None], axis=2).mean()
@@ -1283,7 +1283,7 @@ def padding_foretold(logits, tokens, padding):
 
 @next_token_loss.mistake(
     "Padding costs nothing in yours, but it is counted: by how many do you divide?",
-    loses=("padded", "nothing"),
+    loses=("padded", "perplexity", "nothing"),
 )
 def divided_by_all_places(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
@@ -1298,13 +1298,13 @@ def divided_by_all_places(logits, tokens, padding):
 @next_token_loss.mistake(
     "You take a mean of each row, and then of the rows: a target in a short row counts for "
     "more. What should each target count?",
-    loses=("padded",),
+    loses=("padded", "perplexity"),
 )
 def mean_of_the_rows(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1315,13 +1315,13 @@ def mean_of_the_rows(logits, tokens, padding):
 @next_token_loss.mistake(
     "You leave out the places that *stand* on padding. What about the last real token: what "
     "is it asked for?",
-    loses=("padded", "nothing"),
+    loses=("padded", "perplexity", "nothing"),
 )
 def masked_by_the_token_that_is_seen(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = tokens[:, :-1] != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1354,7 +1354,7 @@ def in_bits(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1371,7 +1371,7 @@ def perplexity_of_2(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1388,7 +1388,7 @@ def mean_of_perplexities(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1397,8 +1397,24 @@ def mean_of_perplexities(logits, tokens, padding):
 
 
 @next_token_loss.mistake(
+    "Your loss is right. But your perplexity counts the padding as well. Which number is it the "
+    "exponential of?",
+    loses=("perplexity",),
+)
+def perplexity_with_the_padding(logits, tokens, padding):
+    z, targets = logits[:, :-1], tokens[:, 1:]
+    real = targets != padding
+    if not real.any():
+        raise ValueError("no token has to be predicted")
+    z = z - z.max(axis=2, keepdims=True)
+    log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
+    cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
+    return cost[real].mean(), np.exp(cost.mean())
+
+
+@next_token_loss.mistake(
     "Your loss is right. You divide 1 by the mean probability; perplexity is a mean of "
-    "another kind, in which one impossible token can't be made good. Of what does the loss "
+    "another kind, in which no other token makes up for an impossible one. Of what does the loss "
     "take the mean?",
     loses=("perplexity",),
 )
@@ -1406,7 +1422,7 @@ def one_by_the_mean_probability(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1422,7 +1438,7 @@ def total_not_mean(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1438,7 +1454,7 @@ def sign_left_out(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1455,7 +1471,7 @@ def naive_softmax(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     with np.errstate(all="ignore"):
         p = np.exp(z) / np.exp(z).sum(axis=2, keepdims=True)
         cost = -np.log(np.take_along_axis(p, targets[:, :, None], axis=2)[:, :, 0])
@@ -1464,15 +1480,15 @@ def naive_softmax(logits, tokens, padding):
 
 
 @next_token_loss.mistake(
-    "Right until a target is all but impossible: you keep its probability from being 0. Can "
-    "the logarithm be had without the probability?",
+    "Right until a target is almost impossible: you keep its probability from being 0. Can "
+    "you get the logarithm without the probability?",
     loses=("large",),
 )
 def probability_kept_from_0(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     p = np.exp(z - z.max(axis=2, keepdims=True))
     p = p / p.sum(axis=2, keepdims=True)
     p = np.take_along_axis(p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1481,14 +1497,14 @@ def probability_kept_from_0(logits, tokens, padding):
 
 
 @next_token_loss.mistake(
-    "Your probabilities add up to 1 over the places. Over which axis is it one *or* the other?",
+    "Your probabilities add up to 1 over the places. Exactly one of which things comes next?",
     loses=("loss", "padded", "perplexity", "large", "nothing"),
 )
 def softmax_over_the_places(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=1, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1506,7 +1522,7 @@ def padding_out_of_the_vocabulary(logits, tokens, padding):
     z[:, :, padding] = -np.inf
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1515,7 +1531,7 @@ def padding_out_of_the_vocabulary(logits, tokens, padding):
 
 
 @next_token_loss.mistake(
-    "Right, but for a batch in which nothing is foretold: yours is a perfect model of it. "
+    "Right, but for a batch in which nothing is predicted: you call that a perfect prediction. "
     "What did the statement ask for?",
     loses=("nothing",),
 )
@@ -1532,8 +1548,8 @@ def nothing_costs_0(logits, tokens, padding):
 
 
 @next_token_loss.mistake(
-    "Right, but for a batch in which nothing is foretold: NaN goes on unseen. What did the "
-    "statement ask for?",
+    "Right, but for a batch in which nothing is predicted: NaN goes on without anybody noticing "
+    "it. What did the statement ask for?",
     loses=("nothing",),
 )
 def nothing_is_nan(logits, tokens, padding):
@@ -1556,7 +1572,7 @@ def perplexity_first(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
