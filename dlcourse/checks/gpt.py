@@ -1982,35 +1982,50 @@ kv_cache_step = Exercise(
 
 @kv_cache_step.cases
 def _(rng):
-    def case(n, heads, groups, so_far, size, wide, note="", sign=0):
+    def case(n, heads, groups, so_far, size, wide, note=""):
         query, key = rng.normal(size=(n, heads, size)), rng.normal(size=(n, groups, size))
         value, keys = (rng.normal(size=(n, groups, *e)) for e in ((wide,), (so_far, size)))
         values = rng.normal(size=(n, groups, so_far, wide))
         parts = ("grouped",) if heads > groups else ("output", "caches")
-        if sign:  # all scores in the thousands, and near each other
-            query, parts = np.full_like(query, sign), ("large",)
-            key, keys = (rng.uniform(5000, 5002, size=each.shape) for each in (key, keys))
         if not so_far:
             parts = ("first",)
         return Case((query, key, value, keys, values), note, parts)
 
+    def large(n, heads, groups, levels, size, wide, note=""):
+        """Scores near ``levels``, one a token, the new one last: above 0 in every second head."""
+        query, key, value, keys, values = case(n, heads, groups, len(levels) - 1, size, wide).args
+        signs = (-1.0) ** np.add.outer(np.arange(n), np.arange(heads))
+        query = np.broadcast_to(signs[:, :, None], query.shape).copy()
+        new = np.array(levels)[:, None] / np.sqrt(size)
+        keys = new[:-1] + rng.uniform(0, 2, size=keys.shape)
+        key = new[-1] + rng.uniform(0, 2, size=key.shape)
+        return Case((query, key, value, keys, values), note, ("large",))
+
+    # the first, the last and the mean are far from the largest, and it is another one by the sign
+    apart = [2500.0, 4000.0, 1000.0, 4000.0, 1000.0, 2500.0]
     yield case(1, 2, 2, 3, 2, 2, "two heads, three tokens before")
     yield case(2, 3, 3, 4, 3, 5, "values wider than keys")
     yield case(2, 2, 2, 2, 4, 4, "as many heads as tokens before")
-    yield case(1, 1, 1, 1, 3, 3, "one head, one token before")
     yield case(2, 2, 2, 0, 3, 3, "no token before")
     yield case(1, 4, 2, 0, 2, 3, "no token before, and shared heads")
     yield case(1, 4, 2, 3, 2, 2, "four heads of queries share two of keys")
     yield case(2, 6, 2, 2, 3, 4, "three heads to each of two")
     yield case(1, 3, 1, 3, 2, 2, "all heads share one")
-    yield case(1, 1, 1, 70, 2, 2, "seventy tokens before")
-    yield case(1, 2, 2, 3, 2, 2, "products in the thousands", 1.0)
-    yield case(2, 2, 2, 2, 2, 3, "and far below 0", -1.0)
+    yield case(1, 1, 1, 300, 2, 2, "three hundred tokens before")
+    far = "scores in the thousands: above 0 in one head, below 0 in the next"
+    yield large(2, 2, 2, [7000.0] * 3, 2, 3, far)
+    yield large(2, 3, 1, apart, 2, 2, f"{far}; far apart in each, and the heads share keys")
+    yield large(1, 2, 1, [7000.0], 2, 2, "a score in the thousands, and no token before")
+    yield case(1, 1, 1, 1, 3, 3, "one head, one token before")
     while True:
         n, groups, share, so_far, size, wide = (int(v) for v in rng.integers(1, 4, size=6))
-        sign = float(rng.choice([0, 0, 0, 1, -1]))
-        heads = groups if sign else groups * share
-        yield case(n, heads, groups, so_far, size, wide, "", sign)
+        kind = str(rng.choice(["near 0", "near 0", "near 0", "large", "apart"]))
+        if kind == "near 0":
+            yield case(n, groups * share, groups, so_far, size, wide)
+        elif kind == "large":
+            yield large(n, groups, groups, [7000.0] * (so_far + 1), size, wide)
+        else:
+            yield large(n, share + 1, 1, apart, size, wide)
 
 
 @kv_cache_step.observe
@@ -2160,8 +2175,8 @@ def new_token_in_front(query, key, value, keys, values):
 
 
 @kv_cache_step.mistake(
-    "Your output is right. But what you hand on doesn't know the new token: what will the "
-    "next one attend to?",
+    "Your output is right. But the caches that you return don't hold the new token: what will "
+    "the next one attend to?",
     loses=("caches", "first", "grouped"),
 )
 def old_caches_returned(query, key, value, keys, values):
@@ -2243,7 +2258,24 @@ def exponentials_too_large(query, key, value, keys, values):
 
 
 @kv_cache_step.mistake(
-    "Right, but where heads share. You deal the heads of keys out in turns: 0, 1, 0, 1. Which "
+    "Right until scores are large and heads differ: you subtract the largest score of all heads. "
+    "Where all scores of a head are far below it, what is left to divide by?",
+    loses=("large",),
+)
+def one_largest_for_all_heads(query, key, value, keys, values):
+    keys = np.concatenate([keys, key[:, :, None]], axis=2)
+    values = np.concatenate([values, value[:, :, None]], axis=2)
+    share = query.shape[1] // key.shape[1]
+    k, v = np.repeat(keys, share, axis=1), np.repeat(values, share, axis=1)
+    scores = (k @ query[:, :, :, None])[:, :, :, 0] / np.sqrt(query.shape[2])
+    with np.errstate(all="ignore"):
+        weights = np.exp(scores - scores.max())
+        weights = weights / weights.sum(axis=2, keepdims=True)
+    return (weights[:, :, None] @ v)[:, :, 0], keys, values
+
+
+@kv_cache_step.mistake(
+    "Right, but where heads share. You give out the heads of keys in turns: 0, 1, 0, 1. Which "
     "heads of queries lie side by side?",
     loses=("first", "grouped"),
 )
@@ -2294,7 +2326,7 @@ def copies_kept(query, key, value, keys, values):
 
 
 @kv_cache_step.mistake(
-    "You divide the query in its own place. Who else may still need it?",
+    "You change the query that you were given. Who else may still need it?",
 )
 def scaled_in_place(query, key, value, keys, values):
     keys = np.concatenate([keys, key[:, :, None]], axis=2)
@@ -2353,8 +2385,7 @@ def plain_mean(query, key, value, keys, values):
 
 
 @kv_cache_step.mistake(
-    "Your keys are all there, but the new value isn't used: the weight of the new token goes "
-    "to nobody.",
+    "Your keys are all there, but the new value isn't used: the weight of the new token is lost.",
     loses=("output", "first", "grouped", "large"),
 )
 def values_before(query, key, value, keys, values):
