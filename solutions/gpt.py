@@ -291,8 +291,9 @@ for number in (0, 10, 20):
 #    probable, the one with the smaller number comes first.
 # 3. All others get 0, and those that are kept are divided by their sum.
 #
-# Return the probabilities `(V,)`, in the order of the tokens. With `p = 1` nothing is cut off,
-# however the sums are rounded. Logits can be in the thousands.
+# Return an array `(V,)` of probabilities, in the order of the tokens. With `p = 1` nothing is cut
+# off: a token of probability 4e-18 keeps it, though the others add up to 1 for a float. Logits can
+# be in the thousands.
 #
 # For example, with logits of `[0, 0.6931, 0.6931, -10]`, temperature 1 and `p = 0.5` the
 # probabilities are 0.2, 0.4, 0.4 and almost 0, and `[0, 0.5, 0.5, 0]` is returned; with `p = 0.3`
@@ -307,7 +308,7 @@ for number in (0, 10, 20):
 #
 # <details><summary>Hint: which tokens are kept?</summary>
 #
-# Those *before* which the sum is still less than p.
+# Those *before* which the sum is still less than p. Where it is exactly p, p has been reached.
 #
 # </details>
 
@@ -319,6 +320,8 @@ def top_p_distribution(logits, temperature, p):
     z = logits / temperature
     probability = np.exp(z - z.max())
     probability = probability / probability.sum()
+    if p == 1:
+        return probability
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
     kept = np.zeros(len(logits))

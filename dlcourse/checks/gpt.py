@@ -1614,31 +1614,37 @@ def _(rng):
         return Case((z + shift, t, p), note, parts)
 
     steps = np.array([0.55, 0.2, 0.15, 0.06, 0.04])
-    yield Case((logits_of(steps), 1.0, 0.8), "three of five tokens", ("kept", "shares"))
-    yield Case((logits_of(steps), 1.0, 0.7), "two of five tokens", ("kept", "shares"))
-    yield Case((logits_of(steps), 1.0, 0.5), "the largest alone reaches it", ("kept", "shares"))
-    yield Case((np.zeros(4), 1.0, 0.4), "four equal tokens", ("ties",))
     tied = np.log(np.array([0.1, 0.2, 0.3, 0.2, 0.2]))
+    # NumPy sorts few entries stably whatever it is asked for, and many only with kind="stable"
+    many = np.tile([0.0, 1.0], 20)
+    rare = np.array([-40.0, 0.0, -45.0])  # for a float the largest alone adds up to 1
+    yield Case((logits_of(steps), 1.0, 0.8), "three of five tokens", ("kept", "shares"))
+    one = "p is tiny: the largest alone reaches it"
+    yield Case((logits_of(steps), 1.0, 1e-6), one, ("kept", "shares", "ends"))
     yield Case((tied, 1.0, 0.45), "three equal tokens, one of them kept", ("ties",))
-    # two tokens at temperature 1, but one or four at these
-    yield Case((logits_of(steps), 0.4, 0.6), "sharper", ("temperature",))
+    # exact in any form of the softmax: log 2 and its exponential round to one half again
+    yield Case((np.zeros(2), 1.0, 0.5), "one of two equal tokens reaches exactly p", ("ties",))
+    unstable = "twenty of forty tokens are equal: a sort that isn't stable mixes them"
+    yield Case((many, 1.0, 0.21), unstable, ("ties",))
+    # two tokens at temperature 1 and p = 0.7, but four at this
     yield Case((logits_of(steps), 5.0, 0.7), "flatter", ("temperature",))
-    yield Case((logits_of(steps), 1.0, 1e-6), "p is tiny", ("ends",))
+    # one token here, two at temperature 0.3, all five at 1
+    yield Case((logits_of(steps), 0.1, 0.99), "much sharper", ("temperature",))
     yield Case((np.zeros(10), 1.0, 1.0), "ten equal tokens, all of them kept", ("ends",))
-    tail = np.array([0.6, 0.3, 0.0999999, 1e-7])
-    yield Case((logits_of(tail), 1.0, 1.0), "p is 1, and one token is rare", ("ends",))
+    yield Case((rare, 1.0, 1.0), "p is 1, and two tokens are very rare", ("ends",))
+    yield Case((np.array([2.0]), 1.0, 0.5), "one token", ("ends",))
     yield Case((logits_of(steps) + 5000, 1.0, 0.7), "logits in the thousands", ("large",))
     yield Case((logits_of(steps) - 5000, 1.0, 0.7), "and far below 0", ("large",))
-    yield Case((np.array([2.0]), 1.0, 0.5), "one token", ("ends",))
-    yield Case((np.array([-1e5, 0.0, -1e5]), 1.0, 1.0), "one token is certain", ("ends",))
+    yield Case((logits_of(steps), 1.0, 0.7), "two of five tokens", ("kept", "shares"))
+    yield Case((np.zeros(4), 1.0, 0.4), "four equal tokens", ("ties",))
     while True:
         part = str(rng.choice(["kept", "temperature", "large", "ties"]))
         size = int(rng.integers(3, 10))
         if part == "ties":
-            z = rng.integers(0, 2, size=size).astype(float)
+            z = rng.integers(0, 2, size=size + int(rng.choice([0, 30]))).astype(float)
             yield Case((z, 1.0, away(None, 1.0, z, 0.1, 0.95)), "", (part,))
         else:
-            t = float(rng.choice([0.3, 0.6, 2.0, 4.0])) if part == "temperature" else 1.0
+            t = float(rng.choice([0.1, 0.3, 0.6, 2.0, 4.0])) if part == "temperature" else 1.0
             shift = float(rng.choice([-4000, 4000])) if part == "large" else 0.0
             yield case(None, part, t=t, size=size, shift=shift)
 
@@ -1648,10 +1654,13 @@ def _(candidate, logits, temperature, p):
     import numpy as np
 
     found = candidate(logits, temperature, p)
+    if isinstance(found, (list, tuple)):
+        found = np.array(found, dtype=float)
     if not isinstance(found, np.ndarray):
         raise TypeError("an array (V,) of probabilities is asked for")
-    parts = dict.fromkeys(("shares", "ties", "temperature", "ends", "large"), found)
-    return parts | {"kept": found > 0}
+    parts = dict.fromkeys(("shares", "ties", "temperature", "large"), found)
+    # too rare for a sum to notice, but not cut off: that is seen by what is above 0
+    return parts | {"kept": found > 0, "ends": {"probabilities": found, "above 0": found > 0}}
 
 
 @top_p_distribution.answer
@@ -1659,6 +1668,8 @@ def _(logits, temperature, p):
     z = logits / temperature
     probability = np.exp(z - z.max())
     probability = probability / probability.sum()
+    if p == 1:
+        return probability
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
     kept = np.zeros(len(logits))
@@ -1671,7 +1682,7 @@ def one_by_one(logits, temperature, p):
     weights = np.exp((logits - max(logits)) / temperature)
     weights /= weights.sum()
     left, kept, total = list(range(len(weights))), np.zeros(len(weights)), 0.0
-    while left and total < p:
+    while left and (p == 1 or total < p):
         best = max(left, key=lambda token: (weights[token], -token))
         left.remove(best)
         kept[best] = weights[best]
@@ -1685,7 +1696,7 @@ def by_ranks(logits, temperature, p):
     p_all = np.exp(z - np.logaddexp.reduce(z))
     tokens = np.arange(len(z))
     above = (z[None] > z[:, None]) | ((z[None] == z[:, None]) & (tokens[None] < tokens[:, None]))
-    kept = np.where(above @ p_all < p, p_all, 0.0)
+    kept = np.where((above @ p_all < p) | (p == 1), p_all, 0.0)
     return kept / np.sum(kept)
 
 
@@ -1696,6 +1707,7 @@ def an_index_counted(logits, temperature, p):
     order = sorted(range(len(z)), key=lambda token: -probability[token])
     sums = np.cumsum([probability[token] for token in order])
     number = min(int(np.searchsorted(sums, p)) + 1, len(order))
+    number = number if p < 1 else len(order)
     out = np.zeros_like(probability)
     out[order[:number]] = probability[order[:number]]
     return out / out.sum()
@@ -1728,6 +1740,38 @@ def one_token_too_many(logits, temperature, p):
     kept = np.zeros(len(logits))
     number = np.sum(np.cumsum(falling) - falling < p) + 1
     kept[order[:number]] = falling[:number]
+    return kept / kept.sum()
+
+
+@top_p_distribution.mistake(
+    "Where the sum of some tokens is exactly p, you keep one more. Has p been reached without it? "
+    "Look at `<` and `<=`.",
+    loses=("ties",),
+)
+def one_more_where_the_sum_is_exactly_p(logits, temperature, p):
+    z = logits / temperature
+    probability = np.exp(z - z.max())
+    probability = probability / probability.sum()
+    order = np.argsort(-probability, kind="stable")
+    falling = probability[order]
+    kept = np.zeros(len(logits))
+    kept[order] = np.where((np.cumsum(falling) - falling <= p) | (p == 1), falling, 0.0)
+    return kept / kept.sum()
+
+
+@top_p_distribution.mistake(
+    "Right, but for p = 1: a float holds 1 - 4e-18 as 1, so your sum is 1 before the rare tokens "
+    "come. What does the statement say about p = 1, and do you need a sum for it?",
+    loses=("ends",),
+)
+def rare_tokens_cut_off_at_1(logits, temperature, p):
+    z = logits / temperature
+    probability = np.exp(z - z.max())
+    probability = probability / probability.sum()
+    order = np.argsort(-probability, kind="stable")
+    falling = probability[order]
+    kept = np.zeros(len(logits))
+    kept[order] = np.where(np.cumsum(falling) - falling < p, falling, 0.0)
     return kept / kept.sum()
 
 
@@ -1775,13 +1819,13 @@ def top_p_before_the_temperature(logits, temperature, p):
     before = np.concatenate([[0.0], np.cumsum(probability[order])[:-1]])
     z = (logits - logits.max()) / temperature
     kept = np.zeros(len(logits))
-    kept[order] = np.where(before < p, np.exp(z)[order], 0.0)
+    kept[order] = np.where((before < p) | (p == 1), np.exp(z)[order], 0.0)
     return kept / kept.sum()
 
 
 @top_p_distribution.mistake(
-    "Right at temperature 1. Yours gets sharper when it should get flatter. What stands above "
-    "and what below the line?",
+    "Right at temperature 1. Yours gets sharper when it should get flatter. What is divided, "
+    "and by what?",
     loses=("temperature",),
 )
 def temperature_multiplied(logits, temperature, p):
@@ -1791,7 +1835,7 @@ def temperature_multiplied(logits, temperature, p):
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
     kept = np.zeros(len(logits))
-    kept[order] = np.where(np.cumsum(falling) - falling < p, falling, 0.0)
+    kept[order] = np.where((np.cumsum(falling) - falling < p) | (p == 1), falling, 0.0)
     return kept / kept.sum()
 
 
@@ -1808,7 +1852,7 @@ def probabilities_divided(logits, temperature, p):
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
     kept = np.zeros(len(logits))
-    kept[order] = np.where(np.cumsum(falling) - falling < p, falling, 0.0)
+    kept[order] = np.where((np.cumsum(falling) - falling < p) | (p == 1), falling, 0.0)
     return kept / kept.sum()
 
 
@@ -1825,7 +1869,7 @@ def temperature_of_the_answer_only(logits, temperature, p):
     falling = probability[order]
     kept = np.zeros(len(logits))
     plain = np.exp(logits - logits.max())[order]
-    kept[order] = np.where(np.cumsum(falling) - falling < p, plain, 0.0)
+    kept[order] = np.where((np.cumsum(falling) - falling < p) | (p == 1), plain, 0.0)
     return kept / kept.sum()
 
 
@@ -1845,8 +1889,8 @@ def left_in_falling_order(logits, temperature, p):
 
 
 @top_p_distribution.mistake(
-    "Of equally probable tokens you keep the later one. What does turning an ascending order "
-    "round do to equals?",
+    "Of equally probable tokens you keep the later one. What does reversing an ascending "
+    "order do to equals?",
     loses=("ties",),
 )
 def ties_from_the_end(logits, temperature, p):
@@ -1856,7 +1900,7 @@ def ties_from_the_end(logits, temperature, p):
     order = np.argsort(probability, kind="stable")[::-1]
     falling = probability[order]
     kept = np.zeros(len(logits))
-    kept[order] = np.where(np.cumsum(falling) - falling < p, falling, 0.0)
+    kept[order] = np.where((np.cumsum(falling) - falling < p) | (p == 1), falling, 0.0)
     return kept / kept.sum()
 
 
@@ -1870,7 +1914,7 @@ def all_equals_kept(logits, temperature, p):
     probability = probability / probability.sum()
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
-    least = falling[np.cumsum(falling) - falling < p].min()
+    least = falling[(np.cumsum(falling) - falling < p) | (p == 1)].min()
     kept = np.where(probability >= least, probability, 0.0)
     return kept / kept.sum()
 
@@ -1885,7 +1929,7 @@ def equals_dropped_together(logits, temperature, p):
     probability = probability / probability.sum()
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
-    least = falling[np.cumsum(falling) - falling < p].min()
+    least = falling[(np.cumsum(falling) - falling < p) | (p == 1)].min()
     above = np.where(probability > least, probability, 0.0)
     last = np.sum(probability == least) == 1 or above.sum() == 0
     kept = np.where(probability >= least, probability, 0.0) if last else above
@@ -1963,7 +2007,7 @@ def naive_exponentials(logits, temperature, p):
         falling = probability[order]
         before = np.concatenate([[0.0], np.cumsum(falling)[:-1]])
         kept = np.zeros(len(logits))
-        kept[order] = np.where(before < p, falling, 0.0)
+        kept[order] = np.where((before < p) | (p == 1), falling, 0.0)
         return kept / kept.sum()
 
 
