@@ -2459,6 +2459,22 @@ gpt_forecast = Exercise(
 )
 
 
+@gpt_forecast.observe
+def _(candidate):
+    said = candidate()
+    names = ("tokens", "uniform", "bits", "better", "cache", "grouped", "anew", "odds")
+    if type(said) is not dict:
+        raise TypeError(f"a dict of {', '.join(names)} is asked for")
+    found = {name: said[name] for name in names if name in said}
+    for name, given in found.items():
+        if isinstance(given, np.generic):  # single precision, too: these numbers are exact in it
+            found[name] = given.item()
+    if isinstance(found.get("better"), str):
+        word = found["better"].strip().casefold().removeprefix("model ")
+        found["better"] = word.upper() if word in ("a", "b") else word
+    return found
+
+
 @gpt_forecast.answer
 def _():
     return {
@@ -2579,7 +2595,7 @@ def longest_first():
 
 
 @gpt_forecast.mistake(
-    "`uniform`: that is in nats. How many questions with yes or no single out one of 512?",
+    "`uniform`: that is in nats. How many yes-or-no questions do you need to find one of 512?",
     loses=("uniform",),
 )
 def uniform_in_nats():
@@ -2682,7 +2698,7 @@ def lower_perplexity_wins():
 
 
 @gpt_forecast.mistake(
-    "`better`: perplexities can't be compared here. But what can be worked out from each, for "
+    "`better`: perplexities can't be compared here. But what can be calculated from each, for "
     "the same text?",
     loses=("better",),
 )
@@ -2819,7 +2835,7 @@ def one_for_all():
 
 
 @gpt_forecast.mistake(
-    "`anew`: that is with a cache. Without one, which scores are worked out at *every* step?",
+    "`anew`: that is with a cache. Without one, which scores are calculated at *every* step?",
     loses=("anew",),
 )
 def with_the_cache():
@@ -2836,7 +2852,7 @@ def with_the_cache():
 
 
 @gpt_forecast.mistake(
-    "`anew`: you work out scores with the future as well. How many pairs does a causal mask "
+    "`anew`: you calculate scores with the future as well. How many pairs does a causal mask "
     "allow for t tokens?",
     loses=("anew",),
 )
@@ -2951,8 +2967,8 @@ a_lower_perplexity = Question(
 - 1 point: perplexities are per token, and the two cut text into other tokens: the model with longer
   tokens has fewer and harder ones. 14 and 18 can't be compared.
 - 1 point: says what can: the nats of the whole text divided by its characters or bytes (bits per
-  character), on the same characters, nothing left out as "unknown". Points out that it may turn the
-  order round.
+  character), on the same characters, nothing left out as "unknown". Points out that it may reverse
+  the order.
 - 1 point: the text was public before B was trained, so B may have seen it, word for word or in
   quotations. Then a low loss shows memory, not knowledge of Finnish or law.
 - 1 point: names a way to find out or to avoid it: rulings from after both models' cut-off, or never
@@ -2972,7 +2988,7 @@ Even then B's number may be worth nothing: the rulings stood on the web for year
 trained, so it may have read these very pages. I would take rulings published after both were
 trained, and look whether B's lead is gone, or compare the loss on the old rulings with that on
 reworded ones. The bits per character need an interval, from drawing rulings, because a few long
-ones can decide. And a court wants summaries, not foretold words: I would let clerks mark summaries
+ones can decide. And a court wants summaries, not predicted words: I would let clerks mark summaries
 of both without telling them whose they are. Until then what is known is that nothing is known about
 which is better.""",
         "partial": """\
