@@ -213,7 +213,7 @@ for t in range(1, len(tokens) + 1):
 #
 # A causal model has read `tokens` `(N, T)`. Its `logits` `(N, T, V)` at place t speak of the token
 # at place t + 1, and those at the last place of none. Rows that are shorter than T are filled up
-# behind their end with the token `padding`. It is in the vocabulary, and so in every softmax, but a
+# after their end with the token `padding`. It is in the vocabulary, and so in every softmax, but a
 # padding token is never a target.
 #
 # $$L = -\frac{1}{M} \sum_{(n, t) \text{ with a target}} \log p_{n, t}(x_{n, t+1}), \qquad
@@ -229,8 +229,8 @@ for t in range(1, len(tokens) + 1):
 #
 # <details><summary>Hint: which logits belong to which tokens?</summary>
 #
-# How many places have a next token? Take so many places of the logits, from the front, and so many
-# of the tokens, from the back.
+# How many places have a next token? Take that many places of the logits, from the front, and that
+# many of the tokens, from the back.
 #
 # </details>
 #
@@ -359,11 +359,10 @@ for name, spread in (("sure", 6.0), ("unsure", 0.5)):
 # order:
 #
 # - the output `(N, H, Ev)`,
-# - the keys of all tokens, the new one behind the old ones, `(N, G, S + 1, E)`,
+# - the keys of all tokens, the new one after the old ones, `(N, G, S + 1, E)`,
 # - the values of all tokens in the same order, `(N, G, S + 1, Ev)`.
 #
-# S can be 0. Scores can be in the thousands. Don't change the old caches: somebody may go on from
-# them another way.
+# S can be 0. Scores can be in the thousands. Don't change the old caches: they may be needed again.
 #
 # For example, one head, `query = [[[2]]]`, `key = [[[1]]]`, `value = [[[5]]]`, `keys = [[[[0]]]]`
 # and `values = [[[[1]]]]` give `[[[4.5232]]]`, rounded, and the caches `[[[[0], [1]]]]` and
@@ -424,7 +423,7 @@ for t in range(6):
 # Calculate on paper:
 #
 # - `tokens`: byte-pair encoding has learned three merges, in this order: a and n become A; b and A
-#   become B; A and a become C. Of how many tokens is `"banana bandana"`?
+#   become B; A and a become C. How many tokens does it make of `"banana bandana"`?
 # - `uniform`: a model of 512 tokens that hasn't learned anything gives each of them the same
 #   probability. What does a token cost it, in *bits*?
 # - `bits`: model A has a perplexity of 32, and its tokens are 5 characters long on average. Model B

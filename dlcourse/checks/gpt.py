@@ -828,7 +828,7 @@ def runs_from_the_right(text, merges):
 
 
 @bpe_encode.mistake(
-    "Your new tokens are numbered from 0. Who has these numbers?",
+    "Your new tokens are numbered from 0. Which tokens have these numbers already?",
     loses=("order", "chained", "runs", "long"),
 )
 def numbered_from_0(text, merges):
@@ -1061,7 +1061,7 @@ def bytes_taken_for_letters(tokens, merges):
 
 
 @bpe_decode.mistake(
-    "The halves of your merges stand in the wrong order. Which one of a pair stands first in "
+    "The halves of your merges stand in the wrong order. Which one of a pair comes first in "
     "the text?",
     loses=("order", "letters", "broken"),
 )
@@ -1091,7 +1091,7 @@ def each_token_or_a_question_mark(tokens, merges):
 
 
 @bpe_decode.mistake(
-    "Your first merge makes token 257. Which number comes behind the bytes?",
+    "Your first merge makes token 257. Which number comes after the bytes?",
     loses=("order", "letters", "broken"),
 )
 def numbers_from_257(tokens, merges):
@@ -1363,8 +1363,8 @@ def in_bits(logits, tokens, padding):
 
 
 @next_token_loss.mistake(
-    "Your loss is right. Perplexity is 2 to the power of *bits*. To the power of nats, what "
-    "has to be below?",
+    "Your loss is right. Perplexity is 2 to the power of *bits*. Which number is it to "
+    "the power of *nats*?",
     loses=("perplexity",),
 )
 def perplexity_of_2(logits, tokens, padding):
@@ -1531,7 +1531,7 @@ def padding_out_of_the_vocabulary(logits, tokens, padding):
 
 
 @next_token_loss.mistake(
-    "Right, but for a batch in which nothing is predicted: you call that a perfect prediction. "
+    "Right, except for a batch in which nothing is predicted: you call that a perfect prediction. "
     "What did the statement ask for?",
     loses=("nothing",),
 )
@@ -1548,7 +1548,7 @@ def nothing_costs_0(logits, tokens, padding):
 
 
 @next_token_loss.mistake(
-    "Right, but for a batch in which nothing is predicted: NaN goes on without anybody noticing "
+    "Right, except for a batch in which nothing is predicted: NaN goes on without anybody noticing "
     "it. What did the statement ask for?",
     loses=("nothing",),
 )
@@ -1760,8 +1760,8 @@ def one_more_where_the_sum_is_exactly_p(logits, temperature, p):
 
 
 @top_p_distribution.mistake(
-    "Right, but for p = 1: a float holds 1 - 4e-18 as 1, so your sum is 1 before the rare tokens "
-    "come. What does the statement say about p = 1, and do you need a sum for it?",
+    "Right, except for p = 1: a float holds 1 - 4e-18 as 1, so your sum is 1 before the rare "
+    "tokens come. What does the statement say about p = 1, and do you need a sum for it?",
     loses=("ends",),
 )
 def rare_tokens_cut_off_at_1(logits, temperature, p):
@@ -1937,7 +1937,7 @@ def equals_dropped_together(logits, temperature, p):
 
 
 @top_p_distribution.mistake(
-    "You keep each token whose own probability is at least p. Of what has p to be reached?",
+    "You keep each token whose own probability is at least p. Which sum has to reach p?",
 )
 def a_floor_for_each(logits, temperature, p):
     z = logits / temperature
@@ -1948,7 +1948,7 @@ def a_floor_for_each(logits, temperature, p):
 
 
 @top_p_distribution.mistake(
-    "You keep a share p of the *tokens*. Is it tokens that are added up?",
+    "You keep a share p of the *tokens*. Does p count tokens, or add up probabilities?",
     loses=("kept", "shares", "ties", "temperature", "large"),
 )
 def a_share_of_the_tokens(logits, temperature, p):
@@ -1977,7 +1977,7 @@ def the_least_probable_kept(logits, temperature, p):
 
 
 @top_p_distribution.mistake(
-    "Right, but for p = 1: by rounding no sum of yours is 1, and `argmax` of nothing but "
+    "Right, except for p = 1: by rounding no sum of yours is 1, and `argmax` of nothing but "
     "False is 0. Which token is left then?",
     loses=("ends",),
 )
@@ -2157,7 +2157,8 @@ def not_scaled(query, key, value, keys, values):
 
 
 @kv_cache_step.mistake(
-    "Your weights are flatter than they should be: you divide by E. What of E?",
+    "Your weights are flatter than they should be: you divide by E itself. What does the "
+    "statement divide by?",
     loses=("output", "grouped", "large"),
 )
 def scaled_by_the_width(query, key, value, keys, values):
@@ -2319,7 +2320,7 @@ def one_largest_for_all_heads(query, key, value, keys, values):
 
 
 @kv_cache_step.mistake(
-    "Right, but where heads share. You give out the heads of keys in turns: 0, 1, 0, 1. Which "
+    "Right, except where heads share. You give out the heads of keys in turns: 0, 1, 0, 1. Which "
     "heads of queries lie side by side?",
     loses=("first", "grouped"),
 )
@@ -2335,7 +2336,7 @@ def groups_in_turns(query, key, value, keys, values):
 
 
 @kv_cache_step.mistake(
-    "Right, but where heads share: in yours all read the first of the heads of keys and "
+    "Right, except where heads share: in yours all read the first of the heads of keys and "
     "values. Which ones should head 3 of four share?",
     loses=("grouped", "first"),
 )
