@@ -26,8 +26,8 @@
 # pair of tokens, and merge k of a list, counted from 0, makes the token 256 + k. This sheet cuts no
 # text into words first: a space is a byte like any other. Pairs are compared as Python compares
 # tuples: by the first token, then by the second. A batch of tokens is `(N, T)`, its logits
-# `(N, T, V)`: rows, places, vocabulary. A loss is in nats. Give back new arrays and lists, and
-# leave those that you are handed as they are. Loops are welcome.
+# `(N, T, V)`: rows, places, vocabulary. A loss is in nats. Return new arrays and lists, and don't
+# change those that you are given. Loops are welcome.
 
 # %% [markdown] role="statement" grade_id="bpe_train"
 # ## Learn which bytes belong together
@@ -109,8 +109,8 @@ for name, text in (("prose", prose), ("code", code)):
 #
 # Write `bpe_encode(text, merges)`. `merges` is a list as the last exercise returns it, but perhaps
 # learned from another text. Begin with the bytes, and apply the merges *in the order in which they
-# were learned*: each one over the whole text, at all places, from the left, before the next one's
-# turn comes. Return the tokens, a list or an array of whole numbers. Any text has tokens: emoji, an
+# were learned*: each one over the whole text, at all places, from the left, before the next one
+# begins. Return the tokens, a list or an array of whole numbers. Any text has tokens: emoji, an
 # empty one, letters that no merge has seen.
 #
 # For example, with `merges = [(98, 99), (97, 98)]` the text `"abc"` becomes `[97, 256]`: b and c
@@ -143,7 +143,7 @@ def bpe_encode(text, merges):
 check("bpe_encode", bpe_encode)
 
 # %% [markdown]
-# Merges learned from English prose, on four texts. Who pays how many tokens for a character?
+# Merges learned from English prose, on four texts. Which one needs the most for a character?
 
 # %%
 merges = bpe_train(prose, 40)
@@ -156,7 +156,7 @@ for text in ("the dog sat on the mat", "der Hund saß auf der Matte", "соба�
 #
 # The way back: a token is the bytes that it was joined from, and a text is the bytes of all its
 # tokens, read as UTF-8. A model can generate any tokens, and their bytes needn't be UTF-8. What
-# can't be read becomes the character U+FFFD, "�", as `bytes.decode(errors="replace")` has it.
+# can't be read becomes the character U+FFFD, "�", as with `bytes.decode(errors="replace")`.
 #
 # The cell below is a colleague's. On its example it is right. It has *two* faults. Write the mended
 # function as `bpe_decode(tokens, merges)`, for an array of tokens `(T,)` and a list of merges. It
@@ -212,14 +212,14 @@ for t in range(1, len(tokens) + 1):
 # ## What the next token costs
 #
 # A causal model has read `tokens` `(N, T)`. Its `logits` `(N, T, V)` at place t speak of the token
-# at place t + 1, and the last place's logits of none. Rows that are shorter than T are filled up
-# behind their end with the token `padding`. It is in the vocabulary, and so in every softmax, but a
+# at place t + 1, and those at the last place of none. Rows that are shorter than T are filled up
+# after their end with the token `padding`. It is in the vocabulary, and so in every softmax, but a
 # padding token is never a target.
 #
 # $$L = -\frac{1}{M} \sum_{(n, t) \text{ with a target}} \log p_{n, t}(x_{n, t+1}), \qquad
 # p_{n, t} = \mathrm{softmax}(z_{n, t})$$
 #
-# over all M targets of the batch, each of which counts alike. Write
+# over all M targets of the batch, each of which counts the same. Write
 # `next_token_loss(logits, tokens, padding)`. Return the loss in nats, and the perplexity, the
 # exponential of the loss, in this order. Logits can be very large: the loss stays finite. If there
 # is *no* target in the batch, raise a `ValueError`.
@@ -229,8 +229,8 @@ for t in range(1, len(tokens) + 1):
 #
 # <details><summary>Hint: which logits belong to which tokens?</summary>
 #
-# How many places have a next token? Take so many places of the logits, from the front, and so many
-# of the tokens, from the back.
+# How many places have a next token? Take that many places of the logits, from the front, and that
+# many of the tokens, from the back.
 #
 # </details>
 #
@@ -249,7 +249,7 @@ def next_token_loss(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -275,7 +275,7 @@ for number in (0, 10, 20):
     tokens = np.array([bpe_encode(other, merges)])
     logits = np.broadcast_to(np.log(shares), (*tokens.shape, len(shares)))
     loss, perplexity = next_token_loss(logits, tokens, 256 + number)
-    first = len(bpe_decode(tokens[0, :1], merges))  # characters that nobody foretells
+    first = len(bpe_decode(tokens[0, :1], merges))  # characters that nobody predicts
     bits = loss / np.log(2) * (tokens.size - 1) / (len(other) - first)
     print(f"{number:2} merges: perplexity {perplexity:5.2f}, {bits:.2f} bits per character")
 
@@ -291,8 +291,9 @@ for number in (0, 10, 20):
 #    probable, the one with the smaller number comes first.
 # 3. All others get 0, and those that are kept are divided by their sum.
 #
-# Return the probabilities `(V,)`, in the order of the tokens. With `p = 1` nothing is cut off,
-# however the sums are rounded. Logits can be in the thousands.
+# Return an array `(V,)` of probabilities, in the order of the tokens. With `p = 1` nothing is cut
+# off: a token of probability 4e-18 keeps it, though the others add up to 1 for a float. Logits can
+# be in the thousands.
 #
 # For example, with logits of `[0, 0.6931, 0.6931, -10]`, temperature 1 and `p = 0.5` the
 # probabilities are 0.2, 0.4, 0.4 and almost 0, and `[0, 0.5, 0.5, 0]` is returned; with `p = 0.3`
@@ -307,7 +308,7 @@ for number in (0, 10, 20):
 #
 # <details><summary>Hint: which tokens are kept?</summary>
 #
-# Those *before* which the sum is still less than p.
+# Those *before* which the sum is still less than p. Where it is exactly p, p has been reached.
 #
 # </details>
 
@@ -319,6 +320,8 @@ def top_p_distribution(logits, temperature, p):
     z = logits / temperature
     probability = np.exp(z - z.max())
     probability = probability / probability.sum()
+    if p == 1:
+        return probability
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
     kept = np.zeros(len(logits))
@@ -356,11 +359,10 @@ for name, spread in (("sure", 6.0), ("unsure", 0.5)):
 # order:
 #
 # - the output `(N, H, Ev)`,
-# - the keys of all tokens, the new one behind the old ones, `(N, G, S + 1, E)`,
-# - the values likewise, `(N, G, S + 1, Ev)`.
+# - the keys of all tokens, the new one after the old ones, `(N, G, S + 1, E)`,
+# - the values of all tokens in the same order, `(N, G, S + 1, Ev)`.
 #
-# S can be 0. Scores can be in the thousands. Don't change the old caches: somebody may go on from
-# them another way.
+# S can be 0. Scores can be in the thousands. Don't change the old caches: they may be needed again.
 #
 # For example, one head, `query = [[[2]]]`, `key = [[[1]]]`, `value = [[[5]]]`, `keys = [[[[0]]]]`
 # and `values = [[[[1]]]]` give `[[[4.5232]]]`, rounded, and the caches `[[[[0], [1]]]]` and
@@ -418,14 +420,14 @@ for t in range(6):
 # %% [markdown] role="statement" grade_id="gpt_forecast"
 # ## Predict: bits, odds and what a cache holds
 #
-# Work out on paper:
+# Calculate on paper:
 #
 # - `tokens`: byte-pair encoding has learned three merges, in this order: a and n become A; b and A
-#   become B; A and a become C. Of how many tokens is `"banana bandana"`?
+#   become B; A and a become C. How many tokens does it make of `"banana bandana"`?
 # - `uniform`: a model of 512 tokens that hasn't learned anything gives each of them the same
-#   probability. What does it pay for a token, in *bits*?
+#   probability. What does a token cost it, in *bits*?
 # - `bits`: model A has a perplexity of 32, and its tokens are 5 characters long on average. Model B
-#   has a perplexity of 8, and its tokens are 2 characters long. What does B pay for a *character*,
+#   has a perplexity of 8, and its tokens are 2 characters long. What does a *character* cost B,
 #   in bits?
 # - `better`: both were judged on the same text, which neither has seen. Which model gives it the
 #   higher probability, `"A"`, `"B"` or `"neither"`?
@@ -438,8 +440,8 @@ for t in range(6):
 # - `odds`: at temperature 1 one token is 4 times as probable as another. How many times at
 #   temperature 0.5?
 #
-# Set `gpt_forecast` to a dict of these seven numbers and one string. For example, 3 steps without a
-# cache would score 1 + 3 + 6 = 10 pairs.
+# Set `gpt_forecast` to a dict with these names: seven numbers and one string. For example, 3 steps
+# without a cache would score 1 + 3 + 6 = 10 pairs.
 
 # %% role="solution" grade_id="gpt_forecast"
 ### BEGIN SOLUTION

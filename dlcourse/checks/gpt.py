@@ -22,6 +22,8 @@ LONG = (
     "          a naïve café: aaaa, aaa and aaaaa; the cat sat on the mat and the cat's hat sat. "
     "THE CAT THE MAT THE HAT\r\n\r\nbb bbb; 😀😀😀 😀! ææææ. The naïve cat, The fat cat, "
     "e\u0301e\u0301e\u0301, a cat at a mat at the cafe\u0301\x00\x00\x00\n\n\n"
+    + "the dog saw it\nand "
+    * 4  # tokens of many bytes, some with a line break
 )
 OTHER = "a hat at that; a cat at a mat, naïve: eat a tea at a sea, aaa bb. the café 😀 a tat. " * 2
 
@@ -68,22 +70,23 @@ def _(rng):
         both = [order[k : k + 2] for k in (0, 2, 4)]
         return "".join(both[k % 3] + str(k) for k in range(9))
 
-    yield Case(("ab1ab2ab3ab4bc5bc6bc", 1), "one merge", ("plain",))
     yield Case(("yx 1yx 2yx 3x 4", 2), "a space is a byte like any other", ("plain",))
     yield Case(("éé1éé2éé3ü4ü", 2), "é and ü are two bytes each", ("unicode",))
-    yield Case((three("bcefab"), 2), "three pairs tie", ("ties",))
-    yield Case((three("efbcag"), 2), "three other ones", ("ties",))
+    yield Case((three("efagbc"), 2), "three pairs tie", ("ties",))
     yield Case(("aaaaabc1bc2bc", 1), "a run: aa stands at four places", ("runs",))
     yield Case(("aaab1aaac2aaad", 2), "runs of three", ("runs",))
-    yield Case(("abab1abab2abab", 9), "fewer merges than asked for", ("ends",))
-    yield Case(("abab", 3), "the only pair to be merged stands twice", ("ends",))
+    last = "fewer merges than asked for; the last is of a pair that stands twice"
+    yield Case(("abab1abab2abab3cdcd", 9), last, ("ends",))
     yield Case(("", 3), "no text", ("ends",))
+    yield Case(("a", 1), "one byte", ("ends",))
+    yield Case(("\ufeffab", 2), "a byte order mark, and no pair that stands twice", ("ends",))
+    yield Case(("aaaa", 0), "no merge asked for", ("plain",))
     yield Case((LONG, 20), "a longer text", ("long",))
     yield Case((LONG, 200), "all there is to learn from it", ("long",))
+    yield Case(("ab1ab2ab3ab4bc5bc6bc", 1), "one merge", ("plain",))
+    yield Case((three("bcefab"), 2), "three other pairs tie", ("ties",))
+    yield Case(("abab", 3), "the only pair to be merged stands twice", ("ends",))
     yield Case(("cabd1cab2cab3ab4", 2), "the second merge needs the first", ("plain",))
-    yield Case(("\ufeffab", 2), "a byte order mark, and no pair that stands twice", ("ends",))
-    yield Case(("a", 1), "one byte", ("ends",))
-    yield Case(("aaaa", 0), "no merge asked for", ("plain",))
     while True:
         part = str(rng.choice(["plain", "unicode", "ties", "runs", "ends", "long"]))
         a, b, c, d, e, f = (str(each) for each in rng.permutation(list("abcdefgh"))[:6])
@@ -304,7 +307,7 @@ def places_that_overlap_left_out(text, count):
 
 
 @bpe_train.mistake(
-    "You join runs from the right: of three equal bytes yours leaves the first one over. "
+    "You join runs from the right: of three equal bytes yours doesn't join the first. "
     "Which one should be left?",
     loses=("runs", "long"),
 )
@@ -465,7 +468,7 @@ def new_tokens_from_257(text, count):
 
 
 @bpe_train.mistake(
-    "All of your merges make the same token, 256. What would a text of 256s mean?",
+    "All of your merges make the same token, 256. Which pair does a 256 then stand for?",
     loses=("long",),
 )
 def the_same_token_for_all(text, count):
@@ -489,8 +492,8 @@ def the_same_token_for_all(text, count):
 
 
 @bpe_train.mistake(
-    "You cut the text at spaces, and lose pairs with a space in them. That is done, and saves "
-    "time; what is a space here?",
+    "You cut the text at spaces, and lose pairs with a space in them. Others do that, and it "
+    "saves time; but what is a space on this sheet?",
     loses=("plain", "long"),
 )
 def words_apart(text, count):
@@ -593,9 +596,10 @@ def _(rng):
 
     a, b, c, d = ids("abcd")
     strangest = " \tÉé e\u0301 \u200d\ufeff\r\n\x00 "
-    yield Case((strangest, []), "blanks, capitals and signs that don't show", ("bytes",))
-    yield Case(("é😀", [(a, b)]), "letters of two and of four bytes", ("bytes",))
+    yield Case(("é😀", [(a, b)]), "letters of two and of four bytes, and no merge", ("bytes",))
+    yield Case((strangest, []), "blanks, capitals and signs that can't be seen", ("bytes",))
     yield Case(("", [(a, b)]), "no text", ("bytes",))
+    yield Case(("a", [(a, a)]), "one byte", ("bytes",))
     yield Case(
         ("abc", [(b, c), (a, b)]), "the pair that is further right was learned first", ("order",)
     )
@@ -607,12 +611,14 @@ def _(rng):
         ("abcbc", [(a, b), (b, c)]), "the pair that is rarer here was learned first", ("order",)
     )
     yield Case(("abcabc", [(a, b), (256, c), (257, 257)]), "merges of merges", ("chained",))
-    yield Case(("d ab ab", [(a, b), (32, 256), (d, 257)]), "with a space", ("chained",))
-    yield Case(("aaa", [(a, a)]), "a run of three", ("runs",))
+    yield Case(
+        ("d\nab ab\nab", [(a, b), (10, 256), (d, 257), (32, 256)]),
+        "a space and line breaks inside of tokens",
+        ("chained",),
+    )
     yield Case(("aaaaaaa", [(a, a), (256, 256)]), "a run of seven", ("runs",))
     yield Case((LONG, learned(OTHER, 40)), "merges learned from another text", ("long",))
-    yield Case(("a", [(a, a)]), "one byte", ("bytes",))
-    yield Case(("xyz", [(a, b), (256, c)]), "no merge that applies", ("bytes",))
+    yield Case(("aaa", [(a, a)]), "a run of three", ("runs",))
     while True:
         part = str(rng.choice(["bytes", "order", "chained", "runs", "long"]))
         a, b, c, d = ids(rng.permutation(list("abcdefgh"))[:4])
@@ -805,7 +811,7 @@ def only_the_first_place(text, merges):
 
 
 @bpe_encode.mistake(
-    "You join runs from the right. Which byte of three is left over in learning?",
+    "You join runs from the right. Which byte of three does `bpe_train` leave alone?",
     loses=("runs", "long"),
 )
 def runs_from_the_right(text, merges):
@@ -822,7 +828,7 @@ def runs_from_the_right(text, merges):
 
 
 @bpe_encode.mistake(
-    "Your new tokens are numbered from 0. Who has these numbers?",
+    "Your new tokens are numbered from 0. Which tokens have these numbers already?",
     loses=("order", "chained", "runs", "long"),
 )
 def numbered_from_0(text, merges):
@@ -985,7 +991,7 @@ def merges_undone_from_the_last(tokens, merges):
 
 
 @bpe_decode.mistake(
-    "That is the colleague's: both faults are in it still.",
+    "That is the colleague's: both faults are still in it.",
 )
 def colleagues(tokens, merges):
     known = {byte: bytes([byte]) for byte in range(256)}
@@ -1020,7 +1026,7 @@ def still_sorted(tokens, merges):
 
 @bpe_decode.mistake(
     "Whole letters are right. Bytes that are no letter vanish in yours. What should stand "
-    "there, so that somebody sees it?",
+    "there, so that a reader sees that something is missing?",
     loses=("broken",),
 )
 def broken_bytes_left_out(tokens, merges):
@@ -1055,7 +1061,7 @@ def bytes_taken_for_letters(tokens, merges):
 
 
 @bpe_decode.mistake(
-    "The halves of your merges stand in the wrong order. Which one of a pair stands first in "
+    "The halves of your merges stand in the wrong order. Which one of a pair comes first in "
     "the text?",
     loses=("order", "letters", "broken"),
 )
@@ -1085,7 +1091,7 @@ def each_token_or_a_question_mark(tokens, merges):
 
 
 @bpe_decode.mistake(
-    "Your first merge makes token 257. Which number comes behind the bytes?",
+    "Your first merge makes token 257. Which number comes after the bytes?",
     loses=("order", "letters", "broken"),
 )
 def numbers_from_257(tokens, merges):
@@ -1151,7 +1157,7 @@ def _(rng):
             logits += 5000 * rng.choice([-1, 1], size=(n, steps, 1))
             other = (tokens[0, 1] + 1) % vocabulary
             logits[0, 0, other] += 900  # the model holds the target for all but impossible
-        parts = ("loss", "perplexity") if part == "loss" else (part,)
+        parts = (part, "perplexity") if part in ("loss", "padded") else (part,)
         return Case((logits, tokens, padding), note, parts)
 
     yield case([2], 2, 3, 2, "loss", "one target")
@@ -1192,7 +1198,7 @@ def _(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1211,7 +1217,7 @@ def target_by_target(logits, tokens, padding):
                 nats += top + np.log(np.exp(row[t] - top).sum()) - row[t, target]
                 count += 1
     if not count:
-        raise ValueError("nothing to be foretold")
+        raise ValueError("nothing to be predicted")
     return float(nats / count), float(np.exp(nats / count))
 
 
@@ -1235,7 +1241,7 @@ def no_shift(logits, tokens, padding):
     z, targets = logits, tokens
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1252,7 +1258,7 @@ def shifted_the_wrong_way(logits, tokens, padding):
     z, targets = logits[:, 1:], tokens[:, :-1]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1262,13 +1268,13 @@ def shifted_the_wrong_way(logits, tokens, padding):
 
 @next_token_loss.mistake(
     "Right where there is no padding. Yours also asks for the padding, which is easy to "
-    "foretell. Which places should count?",
-    loses=("padded", "nothing"),
+    "predict. Which places should count?",
+    loses=("padded", "perplexity", "nothing"),
 )
-def padding_foretold(logits, tokens, padding):
+def padding_predicted(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     if not targets.size:
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     loss = -np.take_along_axis(log_p, targets[:, :, None], axis=2).mean()
@@ -1277,7 +1283,7 @@ def padding_foretold(logits, tokens, padding):
 
 @next_token_loss.mistake(
     "Padding costs nothing in yours, but it is counted: by how many do you divide?",
-    loses=("padded", "nothing"),
+    loses=("padded", "perplexity", "nothing"),
 )
 def divided_by_all_places(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
@@ -1292,13 +1298,13 @@ def divided_by_all_places(logits, tokens, padding):
 @next_token_loss.mistake(
     "You take a mean of each row, and then of the rows: a target in a short row counts for "
     "more. What should each target count?",
-    loses=("padded",),
+    loses=("padded", "perplexity"),
 )
 def mean_of_the_rows(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1309,13 +1315,13 @@ def mean_of_the_rows(logits, tokens, padding):
 @next_token_loss.mistake(
     "You leave out the places that *stand* on padding. What about the last real token: what "
     "is it asked for?",
-    loses=("padded", "nothing"),
+    loses=("padded", "perplexity", "nothing"),
 )
 def masked_by_the_token_that_is_seen(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = tokens[:, :-1] != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1348,7 +1354,7 @@ def in_bits(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1357,15 +1363,15 @@ def in_bits(logits, tokens, padding):
 
 
 @next_token_loss.mistake(
-    "Your loss is right. Perplexity is 2 to the power of *bits*. To the power of nats, what "
-    "has to be below?",
+    "Your loss is right. Perplexity is 2 to the power of *bits*. Which number is it to "
+    "the power of *nats*?",
     loses=("perplexity",),
 )
 def perplexity_of_2(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1382,7 +1388,7 @@ def mean_of_perplexities(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1391,8 +1397,24 @@ def mean_of_perplexities(logits, tokens, padding):
 
 
 @next_token_loss.mistake(
+    "Your loss is right. But your perplexity counts the padding as well. Which number is it the "
+    "exponential of?",
+    loses=("perplexity",),
+)
+def perplexity_with_the_padding(logits, tokens, padding):
+    z, targets = logits[:, :-1], tokens[:, 1:]
+    real = targets != padding
+    if not real.any():
+        raise ValueError("no token has to be predicted")
+    z = z - z.max(axis=2, keepdims=True)
+    log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
+    cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
+    return cost[real].mean(), np.exp(cost.mean())
+
+
+@next_token_loss.mistake(
     "Your loss is right. You divide 1 by the mean probability; perplexity is a mean of "
-    "another kind, in which one impossible token can't be made good. Of what does the loss "
+    "another kind, in which no other token makes up for an impossible one. Of what does the loss "
     "take the mean?",
     loses=("perplexity",),
 )
@@ -1400,7 +1422,7 @@ def one_by_the_mean_probability(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1416,7 +1438,7 @@ def total_not_mean(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1432,7 +1454,7 @@ def sign_left_out(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1449,7 +1471,7 @@ def naive_softmax(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     with np.errstate(all="ignore"):
         p = np.exp(z) / np.exp(z).sum(axis=2, keepdims=True)
         cost = -np.log(np.take_along_axis(p, targets[:, :, None], axis=2)[:, :, 0])
@@ -1458,15 +1480,15 @@ def naive_softmax(logits, tokens, padding):
 
 
 @next_token_loss.mistake(
-    "Right until a target is all but impossible: you keep its probability from being 0. Can "
-    "the logarithm be had without the probability?",
+    "Right until a target is almost impossible: you keep its probability from being 0. Can "
+    "you get the logarithm without the probability?",
     loses=("large",),
 )
 def probability_kept_from_0(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     p = np.exp(z - z.max(axis=2, keepdims=True))
     p = p / p.sum(axis=2, keepdims=True)
     p = np.take_along_axis(p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1475,14 +1497,14 @@ def probability_kept_from_0(logits, tokens, padding):
 
 
 @next_token_loss.mistake(
-    "Your probabilities add up to 1 over the places. Over which axis is it one *or* the other?",
+    "Your probabilities add up to 1 over the places. Exactly one of which things comes next?",
     loses=("loss", "padded", "perplexity", "large", "nothing"),
 )
 def softmax_over_the_places(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=1, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1500,7 +1522,7 @@ def padding_out_of_the_vocabulary(logits, tokens, padding):
     z[:, :, padding] = -np.inf
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1509,7 +1531,7 @@ def padding_out_of_the_vocabulary(logits, tokens, padding):
 
 
 @next_token_loss.mistake(
-    "Right, but for a batch in which nothing is foretold: yours is a perfect model of it. "
+    "Right, except for a batch in which nothing is predicted: you call that a perfect prediction. "
     "What did the statement ask for?",
     loses=("nothing",),
 )
@@ -1526,8 +1548,8 @@ def nothing_costs_0(logits, tokens, padding):
 
 
 @next_token_loss.mistake(
-    "Right, but for a batch in which nothing is foretold: NaN goes on unseen. What did the "
-    "statement ask for?",
+    "Right, except for a batch in which nothing is predicted: NaN goes on without anybody noticing "
+    "it. What did the statement ask for?",
     loses=("nothing",),
 )
 def nothing_is_nan(logits, tokens, padding):
@@ -1550,7 +1572,7 @@ def perplexity_first(logits, tokens, padding):
     z, targets = logits[:, :-1], tokens[:, 1:]
     real = targets != padding
     if not real.any():
-        raise ValueError("no token has to be foretold")
+        raise ValueError("no token has to be predicted")
     z = z - z.max(axis=2, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
     cost = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
@@ -1592,31 +1614,37 @@ def _(rng):
         return Case((z + shift, t, p), note, parts)
 
     steps = np.array([0.55, 0.2, 0.15, 0.06, 0.04])
-    yield Case((logits_of(steps), 1.0, 0.8), "three of five tokens", ("kept", "shares"))
-    yield Case((logits_of(steps), 1.0, 0.7), "two of five tokens", ("kept", "shares"))
-    yield Case((logits_of(steps), 1.0, 0.5), "the largest alone reaches it", ("kept", "shares"))
-    yield Case((np.zeros(4), 1.0, 0.4), "four equal tokens", ("ties",))
     tied = np.log(np.array([0.1, 0.2, 0.3, 0.2, 0.2]))
+    # NumPy sorts few entries stably whatever it is asked for, and many only with kind="stable"
+    many = np.tile([0.0, 1.0], 20)
+    rare = np.array([-40.0, 0.0, -45.0])  # for a float the largest alone adds up to 1
+    yield Case((logits_of(steps), 1.0, 0.8), "three of five tokens", ("kept", "shares"))
+    one = "p is tiny: the largest alone reaches it"
+    yield Case((logits_of(steps), 1.0, 1e-6), one, ("kept", "shares", "ends"))
     yield Case((tied, 1.0, 0.45), "three equal tokens, one of them kept", ("ties",))
-    # two tokens at temperature 1, but one or four at these
-    yield Case((logits_of(steps), 0.4, 0.6), "sharper", ("temperature",))
+    # exact in any form of the softmax: log 2 and its exponential round to one half again
+    yield Case((np.zeros(2), 1.0, 0.5), "one of two equal tokens reaches exactly p", ("ties",))
+    unstable = "twenty of forty tokens are equal: a sort that isn't stable mixes them"
+    yield Case((many, 1.0, 0.21), unstable, ("ties",))
+    # two tokens at temperature 1 and p = 0.7, but four at this
     yield Case((logits_of(steps), 5.0, 0.7), "flatter", ("temperature",))
-    yield Case((logits_of(steps), 1.0, 1e-6), "p is tiny", ("ends",))
+    # one token here, two at temperature 0.3, all five at 1
+    yield Case((logits_of(steps), 0.1, 0.99), "much sharper", ("temperature",))
     yield Case((np.zeros(10), 1.0, 1.0), "ten equal tokens, all of them kept", ("ends",))
-    tail = np.array([0.6, 0.3, 0.0999999, 1e-7])
-    yield Case((logits_of(tail), 1.0, 1.0), "p is 1, and one token is rare", ("ends",))
+    yield Case((rare, 1.0, 1.0), "p is 1, and two tokens are very rare", ("ends",))
+    yield Case((np.array([2.0]), 1.0, 0.5), "one token", ("ends",))
     yield Case((logits_of(steps) + 5000, 1.0, 0.7), "logits in the thousands", ("large",))
     yield Case((logits_of(steps) - 5000, 1.0, 0.7), "and far below 0", ("large",))
-    yield Case((np.array([2.0]), 1.0, 0.5), "one token", ("ends",))
-    yield Case((np.array([-1e5, 0.0, -1e5]), 1.0, 1.0), "one token is certain", ("ends",))
+    yield Case((logits_of(steps), 1.0, 0.7), "two of five tokens", ("kept", "shares"))
+    yield Case((np.zeros(4), 1.0, 0.4), "four equal tokens", ("ties",))
     while True:
         part = str(rng.choice(["kept", "temperature", "large", "ties"]))
         size = int(rng.integers(3, 10))
         if part == "ties":
-            z = rng.integers(0, 2, size=size).astype(float)
+            z = rng.integers(0, 2, size=size + int(rng.choice([0, 30]))).astype(float)
             yield Case((z, 1.0, away(None, 1.0, z, 0.1, 0.95)), "", (part,))
         else:
-            t = float(rng.choice([0.3, 0.6, 2.0, 4.0])) if part == "temperature" else 1.0
+            t = float(rng.choice([0.1, 0.3, 0.6, 2.0, 4.0])) if part == "temperature" else 1.0
             shift = float(rng.choice([-4000, 4000])) if part == "large" else 0.0
             yield case(None, part, t=t, size=size, shift=shift)
 
@@ -1626,10 +1654,13 @@ def _(candidate, logits, temperature, p):
     import numpy as np
 
     found = candidate(logits, temperature, p)
+    if isinstance(found, (list, tuple)):
+        found = np.array(found, dtype=float)
     if not isinstance(found, np.ndarray):
         raise TypeError("an array (V,) of probabilities is asked for")
-    parts = dict.fromkeys(("shares", "ties", "temperature", "ends", "large"), found)
-    return parts | {"kept": found > 0}
+    parts = dict.fromkeys(("shares", "ties", "temperature", "large"), found)
+    # too rare for a sum to notice, but not cut off: that is seen by what is above 0
+    return parts | {"kept": found > 0, "ends": {"probabilities": found, "above 0": found > 0}}
 
 
 @top_p_distribution.answer
@@ -1637,6 +1668,8 @@ def _(logits, temperature, p):
     z = logits / temperature
     probability = np.exp(z - z.max())
     probability = probability / probability.sum()
+    if p == 1:
+        return probability
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
     kept = np.zeros(len(logits))
@@ -1649,7 +1682,7 @@ def one_by_one(logits, temperature, p):
     weights = np.exp((logits - max(logits)) / temperature)
     weights /= weights.sum()
     left, kept, total = list(range(len(weights))), np.zeros(len(weights)), 0.0
-    while left and total < p:
+    while left and (p == 1 or total < p):
         best = max(left, key=lambda token: (weights[token], -token))
         left.remove(best)
         kept[best] = weights[best]
@@ -1663,7 +1696,7 @@ def by_ranks(logits, temperature, p):
     p_all = np.exp(z - np.logaddexp.reduce(z))
     tokens = np.arange(len(z))
     above = (z[None] > z[:, None]) | ((z[None] == z[:, None]) & (tokens[None] < tokens[:, None]))
-    kept = np.where(above @ p_all < p, p_all, 0.0)
+    kept = np.where((above @ p_all < p) | (p == 1), p_all, 0.0)
     return kept / np.sum(kept)
 
 
@@ -1674,6 +1707,7 @@ def an_index_counted(logits, temperature, p):
     order = sorted(range(len(z)), key=lambda token: -probability[token])
     sums = np.cumsum([probability[token] for token in order])
     number = min(int(np.searchsorted(sums, p)) + 1, len(order))
+    number = number if p < 1 else len(order)
     out = np.zeros_like(probability)
     out[order[:number]] = probability[order[:number]]
     return out / out.sum()
@@ -1706,6 +1740,38 @@ def one_token_too_many(logits, temperature, p):
     kept = np.zeros(len(logits))
     number = np.sum(np.cumsum(falling) - falling < p) + 1
     kept[order[:number]] = falling[:number]
+    return kept / kept.sum()
+
+
+@top_p_distribution.mistake(
+    "Where the sum of some tokens is exactly p, you keep one more. Has p been reached without it? "
+    "Look at `<` and `<=`.",
+    loses=("ties",),
+)
+def one_more_where_the_sum_is_exactly_p(logits, temperature, p):
+    z = logits / temperature
+    probability = np.exp(z - z.max())
+    probability = probability / probability.sum()
+    order = np.argsort(-probability, kind="stable")
+    falling = probability[order]
+    kept = np.zeros(len(logits))
+    kept[order] = np.where((np.cumsum(falling) - falling <= p) | (p == 1), falling, 0.0)
+    return kept / kept.sum()
+
+
+@top_p_distribution.mistake(
+    "Right, except for p = 1: a float holds 1 - 4e-18 as 1, so your sum is 1 before the rare "
+    "tokens come. What does the statement say about p = 1, and do you need a sum for it?",
+    loses=("ends",),
+)
+def rare_tokens_cut_off_at_1(logits, temperature, p):
+    z = logits / temperature
+    probability = np.exp(z - z.max())
+    probability = probability / probability.sum()
+    order = np.argsort(-probability, kind="stable")
+    falling = probability[order]
+    kept = np.zeros(len(logits))
+    kept[order] = np.where(np.cumsum(falling) - falling < p, falling, 0.0)
     return kept / kept.sum()
 
 
@@ -1753,13 +1819,13 @@ def top_p_before_the_temperature(logits, temperature, p):
     before = np.concatenate([[0.0], np.cumsum(probability[order])[:-1]])
     z = (logits - logits.max()) / temperature
     kept = np.zeros(len(logits))
-    kept[order] = np.where(before < p, np.exp(z)[order], 0.0)
+    kept[order] = np.where((before < p) | (p == 1), np.exp(z)[order], 0.0)
     return kept / kept.sum()
 
 
 @top_p_distribution.mistake(
-    "Right at temperature 1. Yours gets sharper when it should get flatter. What stands above "
-    "and what below the line?",
+    "Right at temperature 1. Yours gets sharper when it should get flatter. What is divided, "
+    "and by what?",
     loses=("temperature",),
 )
 def temperature_multiplied(logits, temperature, p):
@@ -1769,7 +1835,7 @@ def temperature_multiplied(logits, temperature, p):
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
     kept = np.zeros(len(logits))
-    kept[order] = np.where(np.cumsum(falling) - falling < p, falling, 0.0)
+    kept[order] = np.where((np.cumsum(falling) - falling < p) | (p == 1), falling, 0.0)
     return kept / kept.sum()
 
 
@@ -1786,7 +1852,7 @@ def probabilities_divided(logits, temperature, p):
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
     kept = np.zeros(len(logits))
-    kept[order] = np.where(np.cumsum(falling) - falling < p, falling, 0.0)
+    kept[order] = np.where((np.cumsum(falling) - falling < p) | (p == 1), falling, 0.0)
     return kept / kept.sum()
 
 
@@ -1803,7 +1869,7 @@ def temperature_of_the_answer_only(logits, temperature, p):
     falling = probability[order]
     kept = np.zeros(len(logits))
     plain = np.exp(logits - logits.max())[order]
-    kept[order] = np.where(np.cumsum(falling) - falling < p, plain, 0.0)
+    kept[order] = np.where((np.cumsum(falling) - falling < p) | (p == 1), plain, 0.0)
     return kept / kept.sum()
 
 
@@ -1823,8 +1889,8 @@ def left_in_falling_order(logits, temperature, p):
 
 
 @top_p_distribution.mistake(
-    "Of equally probable tokens you keep the later one. What does turning an ascending order "
-    "round do to equals?",
+    "Of equally probable tokens you keep the later one. What does reversing an ascending "
+    "order do to equals?",
     loses=("ties",),
 )
 def ties_from_the_end(logits, temperature, p):
@@ -1834,7 +1900,7 @@ def ties_from_the_end(logits, temperature, p):
     order = np.argsort(probability, kind="stable")[::-1]
     falling = probability[order]
     kept = np.zeros(len(logits))
-    kept[order] = np.where(np.cumsum(falling) - falling < p, falling, 0.0)
+    kept[order] = np.where((np.cumsum(falling) - falling < p) | (p == 1), falling, 0.0)
     return kept / kept.sum()
 
 
@@ -1848,7 +1914,7 @@ def all_equals_kept(logits, temperature, p):
     probability = probability / probability.sum()
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
-    least = falling[np.cumsum(falling) - falling < p].min()
+    least = falling[(np.cumsum(falling) - falling < p) | (p == 1)].min()
     kept = np.where(probability >= least, probability, 0.0)
     return kept / kept.sum()
 
@@ -1863,7 +1929,7 @@ def equals_dropped_together(logits, temperature, p):
     probability = probability / probability.sum()
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
-    least = falling[np.cumsum(falling) - falling < p].min()
+    least = falling[(np.cumsum(falling) - falling < p) | (p == 1)].min()
     above = np.where(probability > least, probability, 0.0)
     last = np.sum(probability == least) == 1 or above.sum() == 0
     kept = np.where(probability >= least, probability, 0.0) if last else above
@@ -1871,7 +1937,7 @@ def equals_dropped_together(logits, temperature, p):
 
 
 @top_p_distribution.mistake(
-    "You keep each token whose own probability is at least p. Of what has p to be reached?",
+    "You keep each token whose own probability is at least p. Which sum has to reach p?",
 )
 def a_floor_for_each(logits, temperature, p):
     z = logits / temperature
@@ -1882,7 +1948,7 @@ def a_floor_for_each(logits, temperature, p):
 
 
 @top_p_distribution.mistake(
-    "You keep a share p of the *tokens*. Is it tokens that are added up?",
+    "You keep a share p of the *tokens*. Does p count tokens, or add up probabilities?",
     loses=("kept", "shares", "ties", "temperature", "large"),
 )
 def a_share_of_the_tokens(logits, temperature, p):
@@ -1911,7 +1977,7 @@ def the_least_probable_kept(logits, temperature, p):
 
 
 @top_p_distribution.mistake(
-    "Right, but for p = 1: by rounding no sum of yours is 1, and `argmax` of nothing but "
+    "Right, except for p = 1: by rounding no sum of yours is 1, and `argmax` of nothing but "
     "False is 0. Which token is left then?",
     loses=("ends",),
 )
@@ -1941,7 +2007,7 @@ def naive_exponentials(logits, temperature, p):
         falling = probability[order]
         before = np.concatenate([[0.0], np.cumsum(falling)[:-1]])
         kept = np.zeros(len(logits))
-        kept[order] = np.where(before < p, falling, 0.0)
+        kept[order] = np.where((before < p) | (p == 1), falling, 0.0)
         return kept / kept.sum()
 
 
@@ -1960,35 +2026,50 @@ kv_cache_step = Exercise(
 
 @kv_cache_step.cases
 def _(rng):
-    def case(n, heads, groups, so_far, size, wide, note="", sign=0):
+    def case(n, heads, groups, so_far, size, wide, note=""):
         query, key = rng.normal(size=(n, heads, size)), rng.normal(size=(n, groups, size))
         value, keys = (rng.normal(size=(n, groups, *e)) for e in ((wide,), (so_far, size)))
         values = rng.normal(size=(n, groups, so_far, wide))
         parts = ("grouped",) if heads > groups else ("output", "caches")
-        if sign:  # all scores in the thousands, and near each other
-            query, parts = np.full_like(query, sign), ("large",)
-            key, keys = (rng.uniform(5000, 5002, size=each.shape) for each in (key, keys))
         if not so_far:
             parts = ("first",)
         return Case((query, key, value, keys, values), note, parts)
 
+    def large(n, heads, groups, levels, size, wide, note=""):
+        """Scores near ``levels``, one a token, the new one last: above 0 in every second head."""
+        query, key, value, keys, values = case(n, heads, groups, len(levels) - 1, size, wide).args
+        signs = (-1.0) ** np.add.outer(np.arange(n), np.arange(heads))
+        query = np.broadcast_to(signs[:, :, None], query.shape).copy()
+        new = np.array(levels)[:, None] / np.sqrt(size)
+        keys = new[:-1] + rng.uniform(0, 2, size=keys.shape)
+        key = new[-1] + rng.uniform(0, 2, size=key.shape)
+        return Case((query, key, value, keys, values), note, ("large",))
+
+    # the first, the last and the mean are far from the largest, and it is another one by the sign
+    apart = [2500.0, 4000.0, 1000.0, 4000.0, 1000.0, 2500.0]
     yield case(1, 2, 2, 3, 2, 2, "two heads, three tokens before")
     yield case(2, 3, 3, 4, 3, 5, "values wider than keys")
     yield case(2, 2, 2, 2, 4, 4, "as many heads as tokens before")
-    yield case(1, 1, 1, 1, 3, 3, "one head, one token before")
     yield case(2, 2, 2, 0, 3, 3, "no token before")
     yield case(1, 4, 2, 0, 2, 3, "no token before, and shared heads")
     yield case(1, 4, 2, 3, 2, 2, "four heads of queries share two of keys")
     yield case(2, 6, 2, 2, 3, 4, "three heads to each of two")
     yield case(1, 3, 1, 3, 2, 2, "all heads share one")
-    yield case(1, 1, 1, 70, 2, 2, "seventy tokens before")
-    yield case(1, 2, 2, 3, 2, 2, "products in the thousands", 1.0)
-    yield case(2, 2, 2, 2, 2, 3, "and far below 0", -1.0)
+    yield case(1, 1, 1, 300, 2, 2, "three hundred tokens before")
+    far = "scores in the thousands: above 0 in one head, below 0 in the next"
+    yield large(2, 2, 2, [7000.0] * 3, 2, 3, far)
+    yield large(2, 3, 1, apart, 2, 2, f"{far}; far apart in each, and the heads share keys")
+    yield large(1, 2, 1, [7000.0], 2, 2, "a score in the thousands, and no token before")
+    yield case(1, 1, 1, 1, 3, 3, "one head, one token before")
     while True:
         n, groups, share, so_far, size, wide = (int(v) for v in rng.integers(1, 4, size=6))
-        sign = float(rng.choice([0, 0, 0, 1, -1]))
-        heads = groups if sign else groups * share
-        yield case(n, heads, groups, so_far, size, wide, "", sign)
+        kind = str(rng.choice(["near 0", "near 0", "near 0", "large", "apart"]))
+        if kind == "near 0":
+            yield case(n, groups * share, groups, so_far, size, wide)
+        elif kind == "large":
+            yield large(n, groups, groups, [7000.0] * (so_far + 1), size, wide)
+        else:
+            yield large(n, share + 1, 1, apart, size, wide)
 
 
 @kv_cache_step.observe
@@ -2076,7 +2157,8 @@ def not_scaled(query, key, value, keys, values):
 
 
 @kv_cache_step.mistake(
-    "Your weights are flatter than they should be: you divide by E. What of E?",
+    "Your weights are flatter than they should be: you divide by E itself. What does the "
+    "statement divide by?",
     loses=("output", "grouped", "large"),
 )
 def scaled_by_the_width(query, key, value, keys, values):
@@ -2138,8 +2220,8 @@ def new_token_in_front(query, key, value, keys, values):
 
 
 @kv_cache_step.mistake(
-    "Your output is right. But what you hand on doesn't know the new token: what will the "
-    "next one attend to?",
+    "Your output is right. But the caches that you return don't hold the new token: what will "
+    "the next one attend to?",
     loses=("caches", "first", "grouped"),
 )
 def old_caches_returned(query, key, value, keys, values):
@@ -2221,7 +2303,24 @@ def exponentials_too_large(query, key, value, keys, values):
 
 
 @kv_cache_step.mistake(
-    "Right, but where heads share. You deal the heads of keys out in turns: 0, 1, 0, 1. Which "
+    "Right until scores are large and heads differ: you subtract the largest score of all heads. "
+    "Where all scores of a head are far below it, what is left to divide by?",
+    loses=("large",),
+)
+def one_largest_for_all_heads(query, key, value, keys, values):
+    keys = np.concatenate([keys, key[:, :, None]], axis=2)
+    values = np.concatenate([values, value[:, :, None]], axis=2)
+    share = query.shape[1] // key.shape[1]
+    k, v = np.repeat(keys, share, axis=1), np.repeat(values, share, axis=1)
+    scores = (k @ query[:, :, :, None])[:, :, :, 0] / np.sqrt(query.shape[2])
+    with np.errstate(all="ignore"):
+        weights = np.exp(scores - scores.max())
+        weights = weights / weights.sum(axis=2, keepdims=True)
+    return (weights[:, :, None] @ v)[:, :, 0], keys, values
+
+
+@kv_cache_step.mistake(
+    "Right, except where heads share. You give out the heads of keys in turns: 0, 1, 0, 1. Which "
     "heads of queries lie side by side?",
     loses=("first", "grouped"),
 )
@@ -2237,7 +2336,7 @@ def groups_in_turns(query, key, value, keys, values):
 
 
 @kv_cache_step.mistake(
-    "Right, but where heads share: in yours all read the first of the heads of keys and "
+    "Right, except where heads share: in yours all read the first of the heads of keys and "
     "values. Which ones should head 3 of four share?",
     loses=("grouped", "first"),
 )
@@ -2272,7 +2371,7 @@ def copies_kept(query, key, value, keys, values):
 
 
 @kv_cache_step.mistake(
-    "You divide the query in its own place. Who else may still need it?",
+    "You change the query that you were given. Who else may still need it?",
 )
 def scaled_in_place(query, key, value, keys, values):
     keys = np.concatenate([keys, key[:, :, None]], axis=2)
@@ -2331,8 +2430,7 @@ def plain_mean(query, key, value, keys, values):
 
 
 @kv_cache_step.mistake(
-    "Your keys are all there, but the new value isn't used: the weight of the new token goes "
-    "to nobody.",
+    "Your keys are all there, but the new value isn't used: the weight of the new token is lost.",
     loses=("output", "first", "grouped", "large"),
 )
 def values_before(query, key, value, keys, values):
@@ -2360,6 +2458,22 @@ gpt_forecast = Exercise(
     kind="predict",
     of="value",
 )
+
+
+@gpt_forecast.observe
+def _(candidate):
+    said = candidate()
+    names = ("tokens", "uniform", "bits", "better", "cache", "grouped", "anew", "odds")
+    if type(said) is not dict:
+        raise TypeError(f"a dict of {', '.join(names)} is asked for")
+    found = {name: said[name] for name in names if name in said}
+    for name, given in found.items():
+        if isinstance(given, np.generic):  # single precision, too: these numbers are exact in it
+            found[name] = given.item()
+    if isinstance(found.get("better"), str):
+        word = found["better"].strip().casefold().removeprefix("model ")
+        found["better"] = word.upper() if word in ("a", "b") else word
+    return found
 
 
 @gpt_forecast.answer
@@ -2482,7 +2596,7 @@ def longest_first():
 
 
 @gpt_forecast.mistake(
-    "`uniform`: that is in nats. How many questions with yes or no single out one of 512?",
+    "`uniform`: that is in nats. How many yes-or-no questions do you need to find one of 512?",
     loses=("uniform",),
 )
 def uniform_in_nats():
@@ -2585,7 +2699,7 @@ def lower_perplexity_wins():
 
 
 @gpt_forecast.mistake(
-    "`better`: perplexities can't be compared here. But what can be worked out from each, for "
+    "`better`: perplexities can't be compared here. But what can be calculated from each, for "
     "the same text?",
     loses=("better",),
 )
@@ -2722,7 +2836,7 @@ def one_for_all():
 
 
 @gpt_forecast.mistake(
-    "`anew`: that is with a cache. Without one, which scores are worked out at *every* step?",
+    "`anew`: that is with a cache. Without one, which scores are calculated at *every* step?",
     loses=("anew",),
 )
 def with_the_cache():
@@ -2739,7 +2853,7 @@ def with_the_cache():
 
 
 @gpt_forecast.mistake(
-    "`anew`: you work out scores with the future as well. How many pairs does a causal mask "
+    "`anew`: you calculate scores with the future as well. How many pairs does a causal mask "
     "allow for t tokens?",
     loses=("anew",),
 )
@@ -2854,8 +2968,8 @@ a_lower_perplexity = Question(
 - 1 point: perplexities are per token, and the two cut text into other tokens: the model with longer
   tokens has fewer and harder ones. 14 and 18 can't be compared.
 - 1 point: says what can: the nats of the whole text divided by its characters or bytes (bits per
-  character), on the same characters, nothing left out as "unknown". Points out that it may turn the
-  order round.
+  character), on the same characters, nothing left out as "unknown". Points out that it may reverse
+  the order.
 - 1 point: the text was public before B was trained, so B may have seen it, word for word or in
   quotations. Then a low loss shows memory, not knowledge of Finnish or law.
 - 1 point: names a way to find out or to avoid it: rulings from after both models' cut-off, or never
@@ -2875,7 +2989,7 @@ Even then B's number may be worth nothing: the rulings stood on the web for year
 trained, so it may have read these very pages. I would take rulings published after both were
 trained, and look whether B's lead is gone, or compare the loss on the old rulings with that on
 reworded ones. The bits per character need an interval, from drawing rulings, because a few long
-ones can decide. And a court wants summaries, not foretold words: I would let clerks mark summaries
+ones can decide. And a court wants summaries, not predicted words: I would let clerks mark summaries
 of both without telling them whose they are. Until then what is known is that nothing is known about
 which is better.""",
         "partial": """\
