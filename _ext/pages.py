@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from outcomes import front_matter
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
@@ -60,17 +61,25 @@ class SheetLinks(SphinxTransform):
 
 
 def describe(app: Sphinx, page: str, template: str, context: dict, doctree: Any) -> None:
-    """The first paragraph as a page's description for search engines, where it gives none."""
+    """A description for search engines, where a page gives none: what a chapter teaches, or the
+    first paragraph."""
     if doctree is None or 'name="description"' in context.get("metatags", ""):
         return
+    text = ""
+    if page.startswith("chapters/"):
+        taught = front_matter(Path(app.srcdir, f"{page}.md").read_text("utf-8"))["outcomes"]
+        text = f"Learn to {'; '.join(taught.values())}."
     for paragraph in doctree.findall(nodes.paragraph):
-        text = " ".join(paragraph.astext().split())
-        if len(text) >= 40 and isinstance(paragraph.parent, nodes.section):
-            short = escape(textwrap.shorten(text, 160, placeholder=" …"), quote=True)
-            context["metatags"] = (
-                f'{context.get("metatags", "")}\n<meta name="description" content="{short}" />'
-            )
-            return
+        if text:
+            break
+        said = " ".join(paragraph.astext().split())
+        if len(said) >= 40 and isinstance(paragraph.parent, nodes.section):
+            text = said
+    if text:
+        short = escape(textwrap.shorten(text, 160, placeholder=" …"), quote=True)
+        context["metatags"] = (
+            f'{context.get("metatags", "")}\n<meta name="description" content="{short}" />'
+        )
 
 
 def name_toggles(app: Sphinx, page: str, template: str, context: dict, doctree: Any) -> None:
@@ -101,7 +110,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         "comments_config", {}, ""
     )  # Jupyter Book sets it, for an extension we drop
     app.add_transform(SheetLinks)
-    app.connect("html-page-context", describe)
+    app.connect("html-page-context", describe, priority=480)  # before the previews
     app.connect("html-page-context", name_toggles, priority=900)  # after the theme's own
     app.connect("build-finished", publish_wheel)
     return {"version": "1", "parallel_read_safe": True}

@@ -20,7 +20,7 @@ PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
 SIDE_BY_SIDE = ["-n", "auto", "--maxprocesses", "4", "--dist", "worksteal"]
 DLCOURSE = [sys.executable, "-m", "dlcourse.cli"]
 BOOK = ["jupyter-book", "build", ".", "-W", "-n", "--keep-going"]
-SITE_TESTS = ["tests/book/test_site.py"]  # they read the built pages
+SITE_TESTS = ["tests/book/test_site.py", "tests/book/test_findable.py"]  # they read the built pages
 LAST_LINES = 8  # of a command that fails among others, said again below the table
 
 
