@@ -12,7 +12,7 @@ import tomllib
 from html import unescape
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from outcomes import front_matter
 from sphinx.application import Sphinx
@@ -29,8 +29,11 @@ KINDS = {"chapters": "chapter", "exercises": "exercise sheet"}
 
 def homepage(root: Path) -> str:
     """The address of the published site."""
-    data = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
-    return data["project"]["urls"]["Homepage"]
+    return _urls(root)["Homepage"]
+
+
+def _urls(root: Path) -> dict[str, str]:
+    return tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
 
 
 def previewed(app: Sphinx, page: str, template: str, context: dict, doctree: Any) -> None:
@@ -82,6 +85,12 @@ def structured(root: Path, page: str, title: str, description: str) -> dict[str,
     return found
 
 
+def reported(app: Sphinx, page: str, template: str, context: dict, doctree: Any) -> None:
+    """Where a mistake on this page is reported, for ``templates/report.html``."""
+    asked = urlencode({"title": f"{page}: ", "body": "What is wrong, and where on the page?"})
+    context["report"] = f"{_urls(Path(app.srcdir))['Repository']}/issues/new?{asked}"
+
+
 def describe(app: Sphinx, page: str, template: str, context: dict, doctree: Any) -> None:
     """Add the structured data to the page's head."""
     if doctree is None:
@@ -106,6 +115,7 @@ def robots(app: Sphinx, error: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", addresses, priority=1)  # before they look
     app.connect("html-page-context", previewed, priority=490)  # before the previews' own
+    app.connect("html-page-context", reported)
     app.connect("html-page-context", describe, priority=950)
     app.connect("build-finished", robots)
     return {"version": "1", "parallel_read_safe": True}

@@ -164,3 +164,47 @@ def test_icons_are_drawn_without_the_script_for_them(browser, address):
     assert tab.locator("i.fa-solid:visible").count()
     assert not tab.locator("script[src*=fontawesome]").count()
     tab.context.close()
+
+
+def test_a_reader_goes_on_where_they_stopped_and_sees_what_was_read(browser, address):
+    tab = browser.new_context().new_page()
+    complaints = watched(tab, address)
+    tab.goto(f"{address}index.html")
+    assert not tab.locator(".go-on").count()
+    tab.goto(f"{address}chapters/neurons.html")  # opened, and left at once: not begun
+    tab.goto(f"{address}index.html")
+    assert not tab.locator(".go-on").count()
+
+    tab.goto(f"{address}chapters/neurons.html")
+    section = tab.locator("article section section").nth(1)
+    place = section.get_attribute("id")
+    section.evaluate("node => node.scrollIntoView()")
+    tab.wait_for_function("scrollY > 100")
+    tab.goto(f"{address}index.html")
+    offer = tab.locator(".go-on")
+    assert offer.inner_text().startswith("Go on reading: ") and "% read" in offer.inner_text()
+    assert not tab.locator(".bd-sidebar-primary .was-read").count()
+    offer.locator("a").click()
+    assert tab.url == f"{address}chapters/neurons.html#{place}"
+
+    tab.evaluate("scrollTo(0, document.body.scrollHeight)")
+    tab.wait_for_function("scrollY > 100")
+    tab.goto(f"{address}chapters/introduction.html")
+    read = tab.locator(".bd-sidebar-primary .was-read")
+    assert [link.get_attribute("href") for link in read.all()] == ["neurons.html"]
+    tab.goto(f"{address}index.html")
+    assert not tab.locator(".go-on").count()  # what was read to its end isn't offered again
+    assert not complaints
+    tab.context.close()
+
+
+@pytest.mark.parametrize("kept", ["[]", "no JSON", '{"x": 3}', '{"chapters/neurons.html": null}'])
+def test_something_else_under_our_name_does_no_harm(browser, address, kept):
+    tab = browser.new_context().new_page()
+    complaints = watched(tab, address)
+    tab.goto(f"{address}index.html")
+    tab.evaluate("kept => localStorage.setItem('dlcourse:read', kept)", kept)
+    tab.goto(f"{address}chapters/neurons.html")
+    tab.goto(f"{address}index.html")
+    assert not tab.locator(".go-on").count() and not complaints
+    tab.context.close()

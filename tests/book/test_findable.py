@@ -3,7 +3,7 @@
 import json
 import re
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import parse_qs, urljoin, urlsplit
 from xml.etree import ElementTree
 
 import pytest
@@ -75,3 +75,11 @@ def test_a_wrong_address_leads_back_from_wherever_it_is(root, site):
     for tag in page.select("link[rel=stylesheet][href], script[src], img[src]"):
         address = (tag.get("href") or tag.get("src")).partition("?")[0]
         assert address.startswith(path) and (site / address.removeprefix(path)).is_file(), address
+
+
+def test_a_mistake_on_a_page_is_reported_with_its_name(site, toc):
+    for name in toc:
+        soup = BeautifulSoup((site / f"{name}.html").read_text("utf-8"), "html.parser")
+        (link,) = soup.select("footer .report a")
+        asked = parse_qs(urlsplit(link["href"]).query)
+        assert asked["title"] == [f"{name}: "] and link["href"].startswith("https://")
