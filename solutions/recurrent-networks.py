@@ -25,8 +25,9 @@
 # **Conventions of this sheet**, PyTorch's with the batch first. Sequences are `(N, T, D)`:
 # examples, steps, features. `weight_ih` is `(H, D)` and `weight_hh` `(H, H)`, H hidden units. Steps
 # and tokens are counted from 0. A mask is True where there is something, False where there is
-# padding. All other arrays hold floats, tokens whole numbers. Give back new arrays, and leave those
-# that you are handed as they are. Loops are welcome.
+# padding; tokens are whole numbers. All other arrays hold `float64`, and so do the arrays that you
+# return: an array, not a list of lists. Don't change the arrays that you are given. Loops are
+# welcome.
 
 # %% [markdown] role="statement" grade_id="rnn_cell"
 # ## One step, for those that are still going
@@ -36,9 +37,14 @@
 # In a batch some sequences end before others. Write
 # `rnn_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running)` for one step: `x` is `(N, D)`,
 # `h` `(N, H)`, both biases `(H,)`, and `running` `(N,)` says which sequences are still going.
-# Return the new states `(N, H)`: of a sequence that is going, $h'$; of one that has ended, the
-# state that it had. What `x` holds for a sequence that has ended is padding and can be anything,
-# NaN too.
+# Return the new states `(N, H)`:
+#
+# - of a sequence that is still going, $h'$. The sum under the tanh can be 1,000 and more, or -1,000
+#   and less; $h'$ is 1 or -1 then.
+# - of a sequence that has ended, the state that it had. What `x` holds for it is padding and can be
+#   anything, NaN and infinity too.
+#
+# A NaN in a sequence that is still going isn't hidden: its new state is NaN.
 #
 # For example, two sequences of one feature with one hidden unit, `x = [[1], [7]]`,
 # `h = [[0.5], [0.25]]`, both weights 1, `bias_ih = [0]`, `bias_hh = [-1]` and

@@ -50,6 +50,14 @@ def _(rng):
     yield case(2, 3, 2, [False, False], "both have ended")
     yield case(3, 2, 2, [False, True, False], "padding of NaN", "padding", np.nan)
     yield case(2, 1, 3, [True, False], "padding that is infinite", "padding", np.inf)
+    seen = case(2, 2, 2, [True, False], "a NaN in the sequence that is still going", "padding")
+    seen.args[0][0, 1] = np.nan
+    yield seen
+    large = case(2, 1, 3, [True] * 2, "the sum under the tanh is in the thousands", "step")
+    x, weight_ih = large.args[0], large.args[2]
+    x[:] = [[2000.0], [-3000.0]]
+    weight_ih[:] = np.sign(weight_ih) * rng.uniform(1, 2, size=weight_ih.shape)
+    yield large
     while True:
         n, d, size = (int(v) for v in rng.integers(1, 5, size=3))
         part = str(rng.choice(["step", "ended", "padding"]))
@@ -83,11 +91,18 @@ def one_by_one(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
     rows = []
     for i in range(len(x)):
         if running[i]:
-            z = weight_ih @ x[i] + weight_hh @ h[i] + bias_ih + bias_hh
-            rows.append((np.exp(z) - np.exp(-z)) / (np.exp(z) + np.exp(-z)))
+            rows.append(np.tanh(weight_ih @ x[i] + weight_hh @ h[i] + bias_ih + bias_hh))
         else:
             rows.append(h[i])
     return np.array(rows)
+
+
+@rnn_cell.alternative
+def by_a_sigmoid(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
+    z = x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh
+    with np.errstate(over="ignore"):  # 1 / infinity is 0, which is right
+        new = 2 / (1 + np.exp(-2 * z)) - 1
+    return np.where(running[:, None], new, h)
 
 
 @rnn_cell.mistake(
@@ -119,7 +134,8 @@ def one_bias(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
 
 @rnn_cell.mistake("Your states lie between 0 and 1. Between which numbers does tanh lie?")
 def sigmoid_for_tanh(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
-    new = 1 / (1 + np.exp(-(x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh)))
+    with np.errstate(over="ignore"):
+        new = 1 / (1 + np.exp(-(x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh)))
     return np.where(running[:, None], new, h)
 
 
@@ -186,6 +202,29 @@ def masked_by_product(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
     new = np.tanh(x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh)
     m = running[:, None].astype(float)
     return m * new + (1 - m) * h
+
+
+@rnn_cell.mistake(
+    "You replace every NaN of `x` by a number, also in a sequence that is still going. Then nobody "
+    "sees that something is wrong there. How can you leave only the padding out?",
+    loses=("padding",),
+)
+def every_nan_replaced(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
+    x = np.where(np.isnan(x), 0.0, x)
+    new = np.tanh(x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh)
+    return np.where(running[:, None], new, h)
+
+
+@rnn_cell.mistake(
+    "Your formula for the tanh is right, but `np.exp(1000)` is too large for a float. Which NumPy "
+    "function calculates a tanh for every number?",
+    loses=("step",),
+)
+def tanh_by_exponentials(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
+    z = x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh
+    with np.errstate(over="ignore", invalid="ignore"):
+        new = (np.exp(z) - np.exp(-z)) / (np.exp(z) + np.exp(-z))
+    return np.where(running[:, None], new, h)
 
 
 @rnn_cell.mistake(
