@@ -101,11 +101,12 @@ for weight in (0.5, 0.9, 1.2, -0.9):
 # either of the two biases, `dh0` `(N, H)` of the first state, which the first piece begins with.
 # The mean over the examples is in `dh` already: you only add up.
 #
-# For example, one unit, one sequence, two steps, `h = [[[0], [0.6], [0]]]`, `x = [[[1], [2]]]`,
+# For example, one unit, one sequence, two steps, `h = [[[0.5], [0.6], [0]]]`, `x = [[[1], [2]]]`,
 # `weight_ih = [[1]]`, `weight_hh = [[0.5]]`, `dh = [[[1], [2]]]` and `k = 2` give
-# `dx = [[[1.28], [2]]]`, `dweight_ih = [[5.28]]`, `dweight_hh = [[1.2]]`, `dbias = [3.28]` and
-# `dh0 = [[0.64]]`. (The states needn't belong to the weights: nobody calculates them again.) With
-# `k = 1`: `[[[0.64], [2]]]`, `[[4.64]]`, `[[1.2]]`, `[2.64]` and `[[0.32]]`.
+# `dx = [[[1.28], [2]]]`, `dweight_ih = [[5.28]]`, `dweight_hh = [[1.84]]`, `dbias = [3.28]` and
+# `dh0 = [[0.64]]`. (The states are chosen for easy numbers. They don't belong to these weights, and
+# needn't: you don't calculate them again.) With `k = 1`: `[[[0.64], [2]]]`, `[[4.64]]`, `[[1.52]]`,
+# `[2.64]` and `[[0.32]]`.
 #
 # <details><summary>Hint: where do I begin?</summary>
 #

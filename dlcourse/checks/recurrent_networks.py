@@ -262,14 +262,14 @@ bptt = Exercise(
 
 @bptt.cases
 def _(rng):
-    def case(n, steps, d, size, k, note=""):
+    def case(n, steps, d, size, k, note="", scale=1):
         x, bias = rng.normal(size=(n, steps, d)), rng.normal(size=size) / 4
         w_x, w_h = rng.normal(size=(size, d)) / 2, rng.normal(size=(size, size)) / 2
         h = np.empty((n, steps + 1, size))
         h[:, 0] = rng.uniform(-0.8, 0.8, size=(n, size))
         for t in range(steps):
             h[:, t + 1] = np.tanh(x[:, t] @ w_x.T + h[:, t] @ w_h.T + bias)
-        dh = rng.normal(size=(n, steps, size))
+        dh = scale * rng.normal(size=(n, steps, size))
         parts = ("truncated",) if k < steps else ("dx", "dweight_ih", "dweight_hh", "dbias", "dh0")
         return Case((dh, h, x, w_x, w_h, k), note, parts)
 
@@ -281,6 +281,7 @@ def _(rng):
     yield case(2, 8, 3, 2, 3, "pieces of three steps, and a rest of two")
     yield case(2, 3, 1, 2, 1, "no gradient crosses any step")
     yield case(3, 5, 2, 2, 4, "the rest is one step")
+    yield case(2, 12, 2, 3, 12, "twelve steps in one piece, gradients of a hundred and more", 100)
     while True:
         n, d, size = (int(v) for v in rng.integers(1, 4, size=3))
         steps = int(rng.integers(1, 8))
@@ -373,9 +374,9 @@ def truncation_ignored(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "In yours each loss reaches back over k steps of its own. That is a truncation, too: the "
-    "one of "
-    "Williams and Peng, who keep a window behind every step. The statement cuts the sequence once.",
+    "In yours each loss goes back over k steps of its own. That is a truncation, too, and in use. "
+    "But here the sequence is cut into pieces: over how many steps does the loss at the first step "
+    "of a piece go back?",
     loses=("truncated",),
 )
 def k_steps_for_each_loss(dh, h, x, weight_ih, weight_hh, k):
