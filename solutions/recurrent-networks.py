@@ -241,9 +241,11 @@ print(np.abs(as_linear - embedding_backward(dy, tokens, 5, 0)).max(axis=1).round
 # - `loss` is the mean over *all places of the batch* at which `mask` is True. Each place weighs the
 #   same, whatever the length of its sequence.
 # - `dlosses` is the gradient of `loss` with respect to `losses`.
-# - What stands where `mask` is False can be anything, NaN and infinity too, and changes nothing.
-# - A NaN where `mask` is True isn't hidden: then `loss` is NaN.
-# - Where `mask` is False everywhere, `loss` is 0, and so is the gradient.
+# - What `losses` holds where `mask` is False can be anything, NaN and infinity too, and changes
+#   nothing.
+# - A NaN or an infinity where `mask` is True isn't hidden: `loss` is NaN or infinite then.
+#   `dlosses` stays finite: the gradient of a mean doesn't depend on the numbers in it.
+# - If `mask` is False everywhere, `loss` is 0, and `dlosses` is 0 everywhere.
 #
 # For example, `losses = [[1, 2], [6, 50]]` and `mask = [[True, True], [True, False]]` give `3` and
 # `[[1/3, 1/3], [1/3, 0]]`.
@@ -285,11 +287,12 @@ print("of each name, then of names: ", np.mean(each))
 # One test at one time is one sample. Better: several, each trained on what lay before it. Write
 # `rolling_split(n, train_size, test_size, gap)` for a series of `n` days, numbered from 0. Return a
 # list of folds, the earliest first. Each is a pair `(train, test)` of the numbers of its days, in
-# order, as arrays:
+# order, as arrays of whole numbers:
 #
 # - the training part has `train_size` neighbouring days; that of the first fold begins at day 0;
-# - behind it `gap` days are left out, because a forecast needs some days to be made and used;
-# - behind those come `test_size` days to test on;
+# - after it `gap` days are left out, because the last days aren't known yet when a forecast has to
+#   be made;
+# - after those come `test_size` days to test on;
 # - the next fold is the same, moved on by `test_size` days;
 # - a fold that doesn't fit entirely into the `n` days is left out. If none fits, the list is empty.
 #

@@ -910,6 +910,12 @@ def _(rng):
     losses, mask = np.array([[1.0, np.nan, 2.0], [3.0, 4.0, 5.0]]), np.ones((2, 3), bool)
     mask[1, 1:] = False
     yield Case((losses, mask), "NaN at a place that counts: the loss is NaN", ("edges",))
+    losses = np.array([[1.0, np.inf, 2.0], [3.0, np.inf, 5.0]])
+    mask = np.array([[True, True, False], [True, True, True]])
+    yield Case((losses, mask), "infinity at a place that counts: the loss is infinite", ("edges",))
+    losses = np.array([[0.0, -2.0, 30.0], [4.0, 0.0, 9.0]])
+    mask = np.array([[True, True, True], [True, True, False]])
+    yield Case((losses, mask), "losses of 0, below 0 and of 30 count as well", ("loss", "dlosses"))
     scattered = np.array([[True, False, True, False], [False, True, True, True]])
     yield Case((rng.exponential(size=(2, 4)), scattered), "gaps", ("loss", "dlosses"))
     while True:
@@ -1041,14 +1047,66 @@ def masked_by_a_product(losses, mask):
 
 
 @masked_mean_loss.mistake(
-    "You clear every NaN away. One of them stood at a place that counts, and somebody would have "
-    "wanted to see it.",
+    "You count every NaN as 0, also where the mask is True. Then nobody sees that a loss that "
+    "counts went wrong. How can you leave only the padding out?",
     loses=("edges",),
 )
 def every_nan_cleared(losses, mask):
     count = max(mask.sum(), 1)
-    clean = np.nan_to_num(losses, nan=0.0, posinf=0.0)
+    return float(np.nansum(losses[mask]) / count), mask / count
+
+
+@masked_mean_loss.mistake(
+    "You replace every NaN and every infinity by 0, also where the mask is True. Then nobody sees "
+    "that a loss that counts went wrong. How can you leave only the padding out?",
+    loses=("edges",),
+)
+def nan_and_infinity_cleared(losses, mask):
+    count = max(mask.sum(), 1)
+    clean = np.nan_to_num(losses, nan=0.0, posinf=0.0, neginf=0.0)
     return float((clean * mask).sum() / count), mask / count
+
+
+@masked_mean_loss.mistake(
+    "You take the mean of the losses that aren't NaN, as `np.nanmean` does. A NaN where the mask "
+    "is True has to be seen. How can you leave only the padding out?",
+    loses=("edges",),
+)
+def mean_of_those_not_nan(losses, mask):
+    known = losses[mask & ~np.isnan(losses)]
+    return float(known.mean()) if known.size else 0.0, mask / max(mask.sum(), 1)
+
+
+@masked_mean_loss.mistake(
+    "You leave out every loss that isn't finite, also where the mask is True. Then nobody sees "
+    "that a loss that counts went wrong. Which losses does the statement leave out?",
+    loses=("edges",),
+)
+def only_finite_losses(losses, mask):
+    counts = mask & np.isfinite(losses)
+    count = max(counts.sum(), 1)
+    return float(losses[counts].sum() / count), counts / count
+
+
+@masked_mean_loss.mistake(
+    "You leave out losses that are exactly 0. A loss can be 0 where something was predicted: does "
+    "it count? What says where padding is?",
+    loses=("loss", "dlosses"),
+)
+def losses_of_0_left_out(losses, mask):
+    counts = mask & (losses != 0)
+    count = max(counts.sum(), 1)
+    return float(losses[counts].sum() / count), counts / count
+
+
+@masked_mean_loss.mistake(
+    "You count only losses above 0. A loss that counts can be 0, negative or NaN. What says where "
+    "padding is?",
+)
+def only_losses_above_0(losses, mask):
+    counts = mask & (losses > 0)
+    count = max(counts.sum(), 1)
+    return float(losses[counts].sum() / count), counts / count
 
 
 @masked_mean_loss.mistake(
@@ -1082,7 +1140,8 @@ def _(rng):
     yield Case((13, 3, 2, 2), "a gap of two")
     yield Case((12, 5, 1, 3), "one day to test, a gap of three")
     yield Case((12, 2, 3, 0), "more to test than to train, and a rest")
-    yield Case((13, 2, 3, 1), "the last test day is the last day of all, nearly")
+    yield Case((13, 2, 3, 1), "one day is left at the end")
+    yield Case((40, 5, 3, 1), "eleven folds")
     while True:
         train, test = (int(v) for v in rng.integers(1, 6, size=2))
         gap = int(rng.integers(0, 4))
@@ -1094,10 +1153,16 @@ def _(rng):
 def _(candidate, n, train_size, test_size, gap):
     import numpy as np
 
+    def whole(part):
+        days = np.array(part)
+        if days.size and (days.dtype.kind not in "iuf" or np.any(days != np.round(days))):
+            raise ValueError("days are whole numbers")
+        return days.astype(int)
+
     pairs = [tuple(pair) for pair in candidate(n, train_size, test_size, gap)]
     if any(len(pair) != 2 for pair in pairs):
         raise ValueError("each fold is a pair: the days to train on, and those to test on")
-    train, test = ([np.array(pair[i], dtype=int) for pair in pairs] for i in range(2))
+    train, test = ([whole(pair[i]) for pair in pairs] for i in range(2))
     return {"train": train, "test": test, "folds": len(pairs)}
 
 
@@ -1326,6 +1391,28 @@ names_forecast = Exercise(
     kind="predict",
     of="value",
 )
+
+
+@names_forecast.observe
+def _(candidate):
+    said = candidate()
+    names = (
+        "embedding",
+        "recurrent",
+        "output",
+        "longer",
+        "steps",
+        "predictions",
+        "padding",
+        "forgotten",
+    )
+    if type(said) is not dict:
+        raise TypeError(f"a dict of {', '.join(names)} is asked for")
+    found = {name: said[name] for name in names if name in said}
+    for name, given in found.items():
+        if isinstance(given, np.generic):  # single precision, too: it holds these numbers exactly
+            found[name] = given.item()
+    return found
 
 
 @names_forecast.answer
