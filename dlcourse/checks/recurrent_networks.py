@@ -124,7 +124,7 @@ def weights_turned(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
 
 
 @rnn_cell.mistake(
-    "A bias that you were handed makes no difference to your answer. How many does the equation "
+    "One of the two biases makes no difference to your answer. How many biases does the equation "
     "have?"
 )
 def one_bias(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
@@ -141,35 +141,36 @@ def sigmoid_for_tanh(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
 
 @rnn_cell.mistake(
     "None of your states is negative. That is `nonlinearity='relu'`, torch's other choice. Which "
-    "one stands in the equation?"
+    "one is in the equation?"
 )
 def relu_for_tanh(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
     new = np.maximum(x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh, 0)
     return np.where(running[:, None], new, h)
 
 
-@rnn_cell.mistake("Some of your states are beyond 1. What is missing from the equation?")
+@rnn_cell.mistake(
+    "Some of your states are above 1 or below -1. Which function of the equation is missing?"
+)
 def no_activation(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
     new = x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh
     return np.where(running[:, None], new, h)
 
 
-@rnn_cell.mistake(
-    "In yours the old state is added behind the tanh. What stands inside of it by the equation?"
-)
+@rnn_cell.mistake("You add the old state after the tanh. In the equation, what is inside the tanh?")
 def state_outside(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
     new = np.tanh(x @ weight_ih.T + bias_ih) + h @ weight_hh.T + bias_hh
     return np.where(running[:, None], new, h)
 
 
-@rnn_cell.mistake("In yours the step doesn't depend on `h`. What does the network remember by?")
+@rnn_cell.mistake("Your step doesn't depend on `h`. How can the network remember anything then?")
 def no_memory(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
     new = np.tanh(x @ weight_ih.T + bias_ih + bias_hh)
     return np.where(running[:, None], new, h)
 
 
 @rnn_cell.mistake(
-    "A sequence that has ended goes on in yours, on padding. What does `running` say of it?",
+    "In yours a sequence that has ended goes on and reads padding. What does `running` say about "
+    "it?",
     loses=("ended", "padding"),
 )
 def everybody_runs(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
@@ -177,8 +178,8 @@ def everybody_runs(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
 
 
 @rnn_cell.mistake(
-    "In yours a sequence that has ended forgets everything. Somebody will want to read its last "
-    "state: what does the statement keep?",
+    "In yours the state of a sequence that has ended becomes 0. Its last state is needed later: "
+    "what does the statement say about it?",
     loses=("ended", "padding"),
 )
 def ended_is_zero(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
@@ -187,7 +188,8 @@ def ended_is_zero(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
 
 
 @rnn_cell.mistake(
-    "Those that run stand still in yours, and those that have ended go on. When is `running` True?"
+    "In yours the sequences that are still going keep their state, and those that have ended get "
+    "a new one. When is `running` True?"
 )
 def mask_turned(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
     new = np.tanh(x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh)
@@ -195,7 +197,8 @@ def mask_turned(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
 
 
 @rnn_cell.mistake(
-    "NaN comes through. What is `0 * np.nan`, and what chooses instead of multiplying?",
+    "NaN of the padding gets into your states. What is `0 * np.nan`, and which function chooses "
+    "instead of multiplying?",
     loses=("padding",),
 )
 def masked_by_product(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
@@ -237,8 +240,8 @@ def ended_are_dropped(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
 
 
 @rnn_cell.mistake(
-    "A sequence that has ended keeps nearly its state, but smaller: it goes through the tanh once "
-    "more. Choose behind the tanh, or in front of it?",
+    "A sequence that has ended doesn't quite keep its state: it goes through the tanh once more. "
+    "Do you choose before the tanh, or after it?",
     loses=("ended", "padding"),
 )
 def kept_state_bent(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
@@ -357,8 +360,8 @@ def every_loss_by_itself(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "Right while there is one piece. With more of them, your gradient walks over the seam: what "
-    "is handed from one piece to the next, and what isn't?",
+    "Right with one piece. With several, your gradient goes back over the seams: what is passed "
+    "from one piece to the next, and what isn't?",
     loses=("truncated",),
 )
 def truncation_ignored(dh, h, x, weight_ih, weight_hh, k):
@@ -397,8 +400,8 @@ def k_steps_for_each_loss(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "Your pieces are counted from the end, so that the rest stands at the front. Where does the "
-    "first piece begin by the statement?",
+    "Your pieces are counted from the end, so that the short one comes first. Where does the "
+    "statement begin to count?",
     loses=("truncated",),
 )
 def counted_from_the_end(dh, h, x, weight_ih, weight_hh, k):
@@ -418,8 +421,7 @@ def counted_from_the_end(dh, h, x, weight_ih, weight_hh, k):
 
 @bptt.mistake(
     "Your first seam is one step early: the first piece has k - 1 steps in yours. Steps are "
-    "counted "
-    "from 0; which is the last of k?",
+    "counted from 0: which number has the last step of the first piece?",
     loses=("truncated",),
 )
 def seam_one_early(dh, h, x, weight_ih, weight_hh, k):
@@ -437,8 +439,8 @@ def seam_one_early(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "Your seam is one step late: the first piece has k + 1 steps in yours. Steps are counted from "
-    "0; which is the first one of the second piece?",
+    "Your seam is one step late: the first piece has k + 1 steps in yours. Steps are counted "
+    "from 0: which number has the first step of the second piece?",
     loses=("truncated",),
 )
 def seam_one_late(dh, h, x, weight_ih, weight_hh, k):
@@ -456,8 +458,8 @@ def seam_one_late(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "At a seam you treat the old state as if it had been 0. No gradient goes back to it; but which "
-    "number did `weight_hh` meet there on the way forwards?",
+    "At a seam you calculate as if the old state had been 0. No gradient goes back to it. But by "
+    "which number was `weight_hh` multiplied there on the way forwards?",
     loses=("truncated",),
 )
 def state_forgotten_at_a_seam(dh, h, x, weight_ih, weight_hh, k):
@@ -474,8 +476,8 @@ def state_forgotten_at_a_seam(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "The steps of the last piece, where it is shorter than k, add nothing in yours. Who said that "
-    "a rest doesn't count?"
+    "In yours the steps of the last piece add nothing if it is shorter than k. Does the "
+    "statement leave them out?"
 )
 def rest_left_out(dh, h, x, weight_ih, weight_hh, k):
     da, later = np.zeros(dh.shape), np.zeros(h[:, 0].shape)
@@ -492,8 +494,8 @@ def rest_left_out(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "You walk back through the weights, but not through the tanh. What is its slope, written with "
-    "what it handed on?"
+    "You go back through the weights, but not through the tanh. What is its slope, as a formula "
+    "of its own output?"
 )
 def no_slope(dh, h, x, weight_ih, weight_hh, k):
     da, later = np.zeros(dh.shape), np.zeros(h[:, 0].shape)
@@ -510,8 +512,8 @@ def no_slope(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "Your slope of the tanh is taken at the state *before* the step. Which entry of `h` did step t "
-    "hand on?"
+    "Your slope of the tanh is calculated from the state *before* the step. Which entry of `h` "
+    "is the output of step t?"
 )
 def slope_of_the_state_before(dh, h, x, weight_ih, weight_hh, k):
     da, later = np.zeros(dh.shape), np.zeros(h[:, 0].shape)
@@ -528,8 +530,8 @@ def slope_of_the_state_before(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "On the way back your `weight_hh` stands the wrong way round; it is square, so nothing "
-    "complains. Forwards it was `h @ weight_hh.T`. And backwards?"
+    "On the way back you use `weight_hh` the wrong way round. It is square, so there is no "
+    "error. Forwards it was `h @ weight_hh.T`. And backwards?"
 )
 def recurrent_weight_turned_back(dh, h, x, weight_ih, weight_hh, k):
     da, later = np.zeros(dh.shape), np.zeros(h[:, 0].shape)
@@ -546,9 +548,8 @@ def recurrent_weight_turned_back(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "A state acts twice: on the loss at its own step, and on the next state. You let only the "
-    "first "
-    "of the two come back.",
+    "A state acts twice: on the loss at its own step, and on the next state. You count only the "
+    "first of the two.",
     loses=("dx", "dweight_ih", "dweight_hh", "dbias", "dh0", "truncated"),
 )
 def each_step_alone(dh, h, x, weight_ih, weight_hh, k):
@@ -561,9 +562,8 @@ def each_step_alone(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "In yours only the last state has a loss. `dh` has an entry for every step: what becomes "
-    "of the "
-    "others?"
+    "In yours only the last state has a loss. `dh` has an entry for every step: where do the "
+    "others come in?"
 )
 def loss_at_the_end_only(dh, h, x, weight_ih, weight_hh, k):
     da, later = np.zeros(dh.shape), dh[:, -1]
@@ -580,8 +580,8 @@ def loss_at_the_end_only(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "Your `dweight_hh` multiplies by the state *behind* the step. Which state did `weight_hh` meet "
-    "there?",
+    "Your `dweight_hh` multiplies by the state *after* the step. By which state was `weight_hh` "
+    "multiplied in that step?",
     loses=("dweight_hh", "truncated"),
 )
 def state_after_the_step(dh, h, x, weight_ih, weight_hh, k):
@@ -596,9 +596,8 @@ def state_after_the_step(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "The gradients of your parameters are those of the first step alone. The same weights were "
-    "used "
-    "at every step: what becomes of what the others send?",
+    "Your gradients of the weights and the bias are those of the first step only. The same "
+    "weights are used at every step: where are the gradients of the other steps?",
     loses=("dweight_ih", "dweight_hh", "dbias", "truncated"),
 )
 def weights_overwritten(dh, h, x, weight_ih, weight_hh, k):
@@ -630,9 +629,8 @@ def mean_over_the_batch(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "You divide by the number of steps. A weight is used at each of them in full: do you add "
-    "up, or "
-    "take a mean?",
+    "You divide by the number of steps. A weight is used in full at each of them: do you add up, "
+    "or take a mean?",
     loses=("dweight_ih", "dweight_hh", "dbias", "truncated"),
 )
 def mean_over_the_steps(dh, h, x, weight_ih, weight_hh, k):
@@ -649,7 +647,7 @@ def mean_over_the_steps(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "Your `dh0` stops inside of the first step, before `weight_hh`. What lies between the first "
+    "Your `dh0` stops inside the first step, before `weight_hh`. What lies between the first "
     "state and the sum under the tanh?",
     loses=("dh0", "truncated"),
 )
@@ -668,7 +666,8 @@ def first_state_too_early(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "Your `dbias` is that of both biases together. Of how many of them does the statement ask?",
+    "Your `dbias` adds up the gradients of both biases. The statement asks for the gradient of "
+    "one of them.",
     loses=("dbias", "truncated"),
 )
 def both_biases_together(dh, h, x, weight_ih, weight_hh, k):
@@ -780,7 +779,7 @@ def repeats_lost(dy, tokens, num_embeddings, padding_idx):
     return dweight
 
 
-@embedding_backward.mistake("That is the colleague's: both faults are in it still.")
+@embedding_backward.mistake("That is the colleague's function: both faults are still in it.")
 def as_it_was(dy, tokens, num_embeddings, padding_idx):
     dweight = np.zeros((num_embeddings, dy.shape[-1]))
     dweight[tokens] += dy
@@ -789,7 +788,8 @@ def as_it_was(dy, tokens, num_embeddings, padding_idx):
 
 
 @embedding_backward.mistake(
-    "Repeats add up now. But which token is the padding? It isn't always the one that you think."
+    "Tokens that repeat add up now. But you treat token 0 as the padding. Which argument says "
+    "which token is the padding?"
 )
 def padding_is_always_0(dy, tokens, num_embeddings, padding_idx):
     dweight = np.zeros((num_embeddings, dy.shape[-1]))
@@ -799,7 +799,7 @@ def padding_is_always_0(dy, tokens, num_embeddings, padding_idx):
 
 
 @embedding_backward.mistake(
-    "The padding's row gets a gradient in yours. Should what stands for nothing learn?",
+    "In yours the row of the padding gets a gradient. What does the statement say about that row?",
     loses=("padding",),
 )
 def padding_learns(dy, tokens, num_embeddings, padding_idx):
@@ -809,9 +809,8 @@ def padding_learns(dy, tokens, num_embeddings, padding_idx):
 
 
 @embedding_backward.mistake(
-    "You divide by how often a token occurs. Its row was used at each place in full: do you "
-    "add up, "
-    "or take a mean? (torch has that, too: `scale_grad_by_freq=True`.)",
+    "You divide by how often a token occurs. Its row is used in full at each place: do you add "
+    "up, or take a mean? (torch has that, too: `scale_grad_by_freq=True`.)",
     loses=("repeated", "padding"),
 )
 def mean_over_the_places(dy, tokens, num_embeddings, padding_idx):
@@ -823,7 +822,8 @@ def mean_over_the_places(dy, tokens, num_embeddings, padding_idx):
 
 
 @embedding_backward.mistake(
-    "Your table has as many rows as the largest token says, or fewer. How many has the embedding?",
+    "Your table has too few rows: they depend on the largest token of the batch. Which argument "
+    "says how many rows the embedding has?"
 )
 def as_many_rows_as_seen(dy, tokens, num_embeddings, padding_idx):
     dweight = np.zeros((tokens.max(), dy.shape[-1]))
@@ -835,7 +835,7 @@ def as_many_rows_as_seen(dy, tokens, num_embeddings, padding_idx):
 
 
 @embedding_backward.mistake(
-    "You cut the padding's row out. A gradient has the shape of what it is the gradient of."
+    "You remove the row of the padding. A gradient has the shape of what it is the gradient of."
 )
 def padding_cut_out(dy, tokens, num_embeddings, padding_idx):
     dweight = np.zeros((num_embeddings, dy.shape[-1]))
@@ -843,9 +843,7 @@ def padding_cut_out(dy, tokens, num_embeddings, padding_idx):
     return np.delete(dweight, padding_idx, axis=0)
 
 
-@embedding_backward.mistake(
-    "Your table lies on its side. A row for each token, or a column?",
-)
+@embedding_backward.mistake("Your table is transposed. Does each token have a row, or a column?")
 def on_its_side(dy, tokens, num_embeddings, padding_idx):
     dweight = np.zeros((num_embeddings, dy.shape[-1]))
     np.add.at(dweight, tokens, dy)
@@ -854,7 +852,7 @@ def on_its_side(dy, tokens, num_embeddings, padding_idx):
 
 
 @embedding_backward.mistake(
-    "You divide by the number of sequences. Where is the mean over the batch already?",
+    "You divide by the number of sequences. Where is the mean over the batch already?"
 )
 def mean_over_sequences(dy, tokens, num_embeddings, padding_idx):
     dweight = np.zeros((num_embeddings, dy.shape[-1]))
@@ -864,8 +862,8 @@ def mean_over_sequences(dy, tokens, num_embeddings, padding_idx):
 
 
 @embedding_backward.mistake(
-    "Sequences add up in yours, but a token that occurs twice in *one* of them still loses a "
-    "gradient. What does `a[[1, 1]] += 1` do?",
+    "Different sequences add up now, but a token that occurs twice in *one* sequence still loses "
+    "a gradient. What does `a[[1, 1]] += 1` do?",
     loses=("repeated", "padding"),
 )
 def repeats_lost_within_a_sequence(dy, tokens, num_embeddings, padding_idx):
@@ -958,21 +956,21 @@ def place_by_place(losses, mask):
 
 
 @masked_mean_loss.mistake(
-    "You divide by all places, padding counted. Add a column of padding to a batch: does your loss "
-    "stay what it is?"
+    "You divide by the number of all places, padding too. If a column of padding is added to a "
+    "batch, does your loss stay the same?"
 )
 def padding_counted(losses, mask):
     return float(losses[mask].sum() / mask.size), mask / mask.size
 
 
-@masked_mean_loss.mistake("You don't look at the mask. Which of the losses are any?")
+@masked_mean_loss.mistake("You don't use the mask. Which of the losses can be anything?")
 def no_mask(losses, mask):
     return float(losses.mean()), np.full(losses.shape, 1 / losses.size)
 
 
 @masked_mean_loss.mistake(
-    "You take the mean of each sequence, and then the mean of those. That is in use, too; but then "
-    "a step of a short sequence weighs more. Over what is the mean here?"
+    "You take the mean of each sequence, and then the mean of those. That is in use, too; but "
+    "then a step of a short sequence counts more. Over which places is the mean here?"
 )
 def mean_of_means(losses, mask):
     counts = np.maximum(mask.sum(axis=1, keepdims=True), 1)
@@ -981,7 +979,7 @@ def mean_of_means(losses, mask):
 
 
 @masked_mean_loss.mistake(
-    "You divide by the number of sequences, so that long names weigh more. How many places count?"
+    "You divide by the number of sequences, so long sequences count more. How many places count?"
 )
 def divided_by_sequences(losses, mask):
     return float(losses[mask].sum() / len(mask)), mask / len(mask)
@@ -1008,7 +1006,8 @@ def gradient_is_the_mask(losses, mask):
 
 
 @masked_mean_loss.mistake(
-    "In your gradient padding has a say. Move a loss of the padding: does the mean move?",
+    "Your gradient isn't 0 where there is padding. If a loss of the padding changes, does the "
+    "mean change?",
     loses=("dlosses", "edges"),
 )
 def gradient_for_padding(losses, mask):
@@ -1017,7 +1016,7 @@ def gradient_for_padding(losses, mask):
 
 
 @masked_mean_loss.mistake(
-    "Your gradient divides by all places, padding counted, and your loss doesn't.",
+    "Your gradient divides by the number of all places, padding too. Your loss doesn't.",
     loses=("dlosses", "edges"),
 )
 def gradient_over_all_places(losses, mask):
@@ -1026,7 +1025,7 @@ def gradient_over_all_places(losses, mask):
 
 
 @masked_mean_loss.mistake(
-    "Your gradient has the losses in it. The mean of numbers is a straight line in each of them: "
+    "Your gradient contains the losses. The mean of numbers is a straight line in each of them: "
     "what is its slope?",
     loses=("dlosses", "edges"),
 )
@@ -1036,8 +1035,8 @@ def gradient_times_loss(losses, mask):
 
 
 @masked_mean_loss.mistake(
-    "NaN of the padding comes through. What is `np.nan * 0`, and what chooses instead of "
-    "multiplying?",
+    "NaN of the padding gets into your loss. What is `np.nan * 0`, and how can you choose "
+    "instead of multiplying?",
     loses=("edges",),
 )
 def masked_by_a_product(losses, mask):
@@ -1101,7 +1100,7 @@ def losses_of_0_left_out(losses, mask):
 
 @masked_mean_loss.mistake(
     "You count only losses above 0. A loss that counts can be 0, negative or NaN. What says where "
-    "padding is?",
+    "padding is?"
 )
 def only_losses_above_0(losses, mask):
     counts = mask & (losses > 0)
@@ -1110,7 +1109,7 @@ def only_losses_above_0(losses, mask):
 
 
 @masked_mean_loss.mistake(
-    "With nothing but padding you divide by 0. What does the statement ask for there?",
+    "If everything is padding, you divide by 0. What does the statement ask for there?",
     loses=("edges",),
 )
 def nothing_over_nothing(losses, mask):
@@ -1196,8 +1195,8 @@ def by_windows_of_a_range(n, train_size, test_size, gap):
 
 
 @rolling_split.mistake(
-    "Your training part grows from fold to fold. That is an expanding window, in use as well. How "
-    "long is this one?",
+    "Your training part grows from fold to fold. That is an expanding window, which is in use, "
+    "too. How long is the training part here?",
     loses=("train",),
 )
 def expanding(n, train_size, test_size, gap):
@@ -1210,7 +1209,7 @@ def expanding(n, train_size, test_size, gap):
 
 
 @rolling_split.mistake(
-    "Your test days come right behind the training days. What is `gap` for, and how many days are "
+    "Your test days come right after the training days. What is `gap` for, and how many days are "
     "between them?"
 )
 def gap_ignored(n, train_size, test_size, gap):
@@ -1223,8 +1222,8 @@ def gap_ignored(n, train_size, test_size, gap):
 
 
 @rolling_split.mistake(
-    "You take the gap from the training part, which comes out too short. How many days does a fold "
-    "need in all?"
+    "You take the gap out of the training part, which becomes too short. How many days does a "
+    "fold need in all?"
 )
 def gap_from_the_training_part(n, train_size, test_size, gap):
     folds, start = [], 0
@@ -1237,8 +1236,8 @@ def gap_from_the_training_part(n, train_size, test_size, gap):
 
 
 @rolling_split.mistake(
-    "You move on by one day, and so test most days several times. By how much does the statement "
-    "move on?"
+    "You move on by one day, and so you test most days several times. By how many days does the "
+    "statement move on?"
 )
 def one_day_at_a_time(n, train_size, test_size, gap):
     starts = range(n - train_size - gap - test_size + 1)
@@ -1252,8 +1251,8 @@ def one_day_at_a_time(n, train_size, test_size, gap):
 
 
 @rolling_split.mistake(
-    "Your folds don't share any days: the next begins where the one before ended. May the days of "
-    "a test be trained on later?"
+    "Your folds share no days: the next one begins where the one before ended. May a later fold "
+    "train on days that an earlier fold has tested?"
 )
 def nothing_shared(n, train_size, test_size, gap):
     folds, start = [], 0
@@ -1277,7 +1276,8 @@ def on_by_the_training_part(n, train_size, test_size, gap):
 
 
 @rolling_split.mistake(
-    "Your last test part is shorter than the others. What becomes of a rest, by the statement?"
+    "Your last test part is shorter than the others. What does the statement do with a fold that "
+    "doesn't fit?"
 )
 def rest_tested(n, train_size, test_size, gap):
     folds, start = [], 0
@@ -1289,9 +1289,7 @@ def rest_tested(n, train_size, test_size, gap):
     return folds
 
 
-@rolling_split.mistake(
-    "Where the last day of all is the last day of a test, you leave that fold out. Does it fit?"
-)
+@rolling_split.mistake("You leave out a fold that ends on the last day of the series. Does it fit?")
 def last_fold_missing(n, train_size, test_size, gap):
     folds, start = [], 0
     while start + train_size + gap + test_size < n:
@@ -1302,8 +1300,8 @@ def last_fold_missing(n, train_size, test_size, gap):
 
 
 @rolling_split.mistake(
-    "Your folds are laid from the end, so that the rest is at the front. Where does the first fold "
-    "begin?",
+    "You count your folds from the end, so that days are left over at the beginning. On which "
+    "day does the first fold begin?",
     loses=("train", "test"),
 )
 def laid_from_the_end(n, train_size, test_size, gap):
@@ -1316,7 +1314,7 @@ def laid_from_the_end(n, train_size, test_size, gap):
 
 
 @rolling_split.mistake(
-    "There is a day more between training and test than `gap` says. `range` and `arange` stop "
+    "There is one day more between training and test than `gap` says. `range` and `arange` stop "
     "*before* their end."
 )
 def one_day_lost(n, train_size, test_size, gap):
@@ -1329,7 +1327,8 @@ def one_day_lost(n, train_size, test_size, gap):
 
 
 @rolling_split.mistake(
-    "The second of each pair is where you test, the first where you train. Which one lies ahead?",
+    "Your pairs are the wrong way round, with the test days first. Which part of a pair does the "
+    "statement put first?",
     loses=("train", "test"),
 )
 def trained_on_the_future(n, train_size, test_size, gap):
@@ -1342,7 +1341,7 @@ def trained_on_the_future(n, train_size, test_size, gap):
 
 
 @rolling_split.mistake(
-    "Your days are all one too high. Which number has the first day of the series?",
+    "All your days are one too high. Which number has the first day of the series?",
     loses=("train", "test"),
 )
 def counted_from_one(n, train_size, test_size, gap):
@@ -1355,7 +1354,7 @@ def counted_from_one(n, train_size, test_size, gap):
 
 
 @rolling_split.mistake(
-    "The right folds, the latest first. Which one does the statement put first?",
+    "The right folds, but the latest one first. Which one does the statement put first?",
     loses=("train", "test"),
 )
 def latest_first(n, train_size, test_size, gap):
@@ -1505,7 +1504,7 @@ def one_hot_rows():
 
 
 @names_forecast.mistake(
-    "`recurrent`: you count one bias a unit. How many does torch keep?",
+    "`recurrent`: you count one bias for each unit. How many does torch have?",
     loses=("recurrent",),
 )
 def a_single_bias():
@@ -1522,7 +1521,7 @@ def a_single_bias():
 
 
 @names_forecast.mistake(
-    "`recurrent`: weights alone. What else does a unit learn?",
+    "`recurrent`: you count only the weights. What else does a unit learn?",
     loses=("recurrent",),
 )
 def no_recurrent_bias():
@@ -1539,8 +1538,7 @@ def no_recurrent_bias():
 
 
 @names_forecast.mistake(
-    "`recurrent`: that is a linear layer from 10 to 32. By which weights does the old state "
-    "come in?",
+    "`recurrent`: that is a linear layer from 10 to 32. Which weights multiply the old state?",
     loses=("recurrent",),
 )
 def no_way_from_state_to_state():
@@ -1557,7 +1555,7 @@ def no_way_from_state_to_state():
 
 
 @names_forecast.mistake(
-    "`recurrent`: you count the weights anew at each step. How many sets of them are there?",
+    "`recurrent`: you count the weights again for each step. How many sets of weights are there?",
     loses=("recurrent",),
 )
 def weights_at_every_step():
@@ -1574,7 +1572,7 @@ def weights_at_every_step():
 
 
 @names_forecast.mistake(
-    "`output`: weights alone. What else does a linear layer learn?",
+    "`output`: you count only the weights. What else does a linear layer learn?",
     loses=("output",),
 )
 def no_output_bias():
@@ -1591,8 +1589,8 @@ def no_output_bias():
 
 
 @names_forecast.mistake(
-    "`longer`: a name of twice the length takes twice the steps. Does a step bring parameters"
-    " of its own?",
+    "`longer`: a name of twice the length takes twice the steps. Does a step have parameters of "
+    "its own?",
     loses=("longer",),
 )
 def twice_as_many():
@@ -1609,8 +1607,8 @@ def twice_as_many():
 
 
 @names_forecast.mistake(
-    "`steps`: you let the network read the mark behind the name. What would it have to "
-    "predict then? Two of your other numbers may follow from that.",
+    "`steps`: you let the network read the mark after the name. What would it have to predict "
+    "then? Check your other numbers, too.",
     loses=("steps",),
 )
 def both_marks_read():
@@ -1662,7 +1660,8 @@ def letters_only_predicted():
 
 
 @names_forecast.mistake(
-    "`predictions`: you let the network predict the mark at the front, too. From what?",
+    "`predictions`: you let the network predict the mark before the name, too. What has it read "
+    "by then?",
     loses=("predictions",),
 )
 def both_marks_predicted():
@@ -1696,7 +1695,7 @@ def all_places():
 
 
 @names_forecast.mistake(
-    "`padding`: that is the padding of the shortest name. Has any other one some?",
+    "`padding`: that is the padding of the shortest name. Does another name have padding, too?",
     loses=("padding",),
 )
 def padding_of_the_shortest():
@@ -1713,7 +1712,7 @@ def padding_of_the_shortest():
 
 
 @names_forecast.mistake(
-    "`padding`: a place where the mark is to be predicted counts in the loss.",
+    "`padding`: a place where the mark has to be predicted isn't padding: it counts in the loss.",
     loses=("padding",),
 )
 def places_without_letters():
@@ -1747,7 +1746,7 @@ def one_step_short():
 
 
 @names_forecast.mistake(
-    "`forgotten`: you divide by the steps. Each step multiplies. By what?",
+    "`forgotten`: you divide by the number of steps. But each step multiplies. By which number?",
     loses=("forgotten",),
 )
 def a_thousand_steps():
@@ -1772,32 +1771,34 @@ too_good_forecast = Question(
     minutes=12,
     outcomes=(HONEST,),
     rubric="""\
-- 1 point: the split looks ahead: windows overlap, so with a random split a test day stands among
-  the inputs, or as the target, of training windows. It must be split by time, with whole windows on
-  one side.
-- 1 point: the scaling looks ahead, too: mean and deviation (or largest value) were taken of all
-  days, test days among them. Of the training part only.
+- 1 point: the split looks ahead: windows overlap, so with a random split the hours of the test
+  stand among the inputs, or are the target, of training windows. It must be split by time, with
+  whole windows on one side.
+- 1 point: the scaling looks ahead, too: smallest and largest value (or mean and deviation) were
+  taken from all hours, those of the test too. They must come from the training part only.
 - 1 point: says that without a baseline the number says nothing, and names at least a seasonal naive
-  forecast (the same hour of the day before, or of the week before), on the same test days.
-- 1 point: asks for what the network knew when it forecast: on the test it got the true last hours
-  (one step ahead), at work it would have to live on its own forecasts for 48 hours; the test has
-  to do what the job will ask.
-- 1 point: a test that would settle it: several forecast origins, one after the other, each trained
-  on what lay before (rolling); the error for each of the 48 hours, beside the baseline, with its
-  spread.
+  forecast, for the same hours of the test: as at this hour a week before, or on the last day that
+  is known. (As a day before isn't enough by itself: for hours 25 to 48 that day isn't known yet.)
+- 1 point: asks what the network knew when it made the forecast: in the test it got the true last
+  hours (one step ahead), at work it would have to go on from its own forecasts for 48 hours; the
+  test must do the same.
+- 1 point: a test that would settle it: several times at which forecasts begin, one after the other,
+  each with training on what lay before (rolling); the error for each of the 48 hours, beside the
+  baseline, with its spread.
 - No point for "overfitting" or "more data" without saying of what.""",
     exemplars={
         "full": """\
-I don't believe the 97 % yet. The windows were shuffled before they were split, and neighbouring
-windows share all but one hour, so the hours of the test stand in training windows: the network has
-seen them. Split by time instead, last year for the test, and no window over the border. The scaling
-was done on everything, which also looks ahead; take mean and deviation of the training part. Then
-97 % of what? Consumption has a daily and a weekly rhythm, so "as at this hour a week ago" will be
-good already: show it beside the network on the same days. And on the test the network always got
-the true hour before, but the control room wants 48 hours ahead, where it must feed on its own
-forecasts and its errors pile up. I would take twelve origins, a month apart, train each time on
-what lay before, forecast 48 hours freely, and draw the error for each hour ahead beside that of the
-seasonal forecast, with the spread over the origins.""",
+I don't believe the 97 % yet: neighbouring windows share all but one hour, so with a random split
+nearly every hour of the test was also an input or a target in training, and the network has seen
+it. Split by time instead, with the last year for the test and no window across the border. The
+scaling looks ahead, too: the smallest and the largest value must come from the training part only.
+Then 97 % means nothing without a baseline: electricity has a daily and a weekly rhythm, so "as at
+this hour a week ago" probably explains much of the variance already, and it has to be measured on
+the same hours. In the test the network always got the true hours before the one that it predicted,
+but the control room needs 48 hours ahead, where the network must go on from its own forecasts and
+its errors add up. I would take twelve starting times, a month apart, train each time on what lay
+before, and forecast 48 hours from there without new data. Then I would draw the error for each hour
+ahead beside that of the seasonal forecast, with the spread over the twelve starting times.""",
         "partial": """\
 You can't split a time series at random, the test must be later than the training. I would also
 compare it with a simple forecast like the value from last week.""",
