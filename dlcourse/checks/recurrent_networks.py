@@ -231,6 +231,18 @@ def tanh_by_exponentials(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
 
 
 @rnn_cell.mistake(
+    "Your tanh is right for negative sums and small ones, but `np.exp(2000)` is too large for a "
+    "float. Which NumPy function calculates a tanh for every number?",
+    loses=("step",),
+)
+def tanh_by_one_exponential(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
+    z = x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh
+    with np.errstate(over="ignore", invalid="ignore"):
+        new = (np.exp(2 * z) - 1) / (np.exp(2 * z) + 1)
+    return np.where(running[:, None], new, h)
+
+
+@rnn_cell.mistake(
     "Your answer has fewer rows than the batch. Where is the state of those that have ended?",
     loses=("ended", "padding"),
 )
