@@ -14,7 +14,7 @@
 # # Recurrent networks: exercises
 #
 # You write one step of a recurrent network and the way back through all of them, mend an embedding,
-# keep padding out of a loss, and split a series so that nobody looks ahead. Everything is NumPy, a
+# keep padding out of a loss, and split a series without looking ahead. Everything is NumPy, a
 # few lines each. Read the chapter first, or keep it open beside you.
 #
 # **How it works.** Replace each `raise NotImplementedError()` with your code, run the cell, then
@@ -134,7 +134,7 @@ def bptt(dh, h, x, weight_ih, weight_hh, k):
     dx, dbias, later = np.zeros(x.shape), np.zeros(len(weight_hh)), np.zeros(h[:, 0].shape)
     dweight_ih, dweight_hh = np.zeros(weight_ih.shape), np.zeros(weight_hh.shape)
     for t in reversed(range(x.shape[1])):
-        if (t + 1) % k == 0:  # the last step of a piece: nothing comes from behind it
+        if (t + 1) % k == 0:  # the last step of a piece: no gradient comes back
             later = np.zeros(later.shape)
         da = (dh[:, t] + later) * (1 - h[:, t + 1] ** 2)
         dx[:, t] = da @ weight_ih

@@ -4,7 +4,7 @@ Conventions: batch first, (N, T, D), as torch with ``batch_first=True``; weights
 (hidden_size, input_size) and (hidden_size, hidden_size), two biases, tanh, as in
 ``torch.nn.RNNCell``; a mask is True where there is something; a masked mean is over the places of
 the whole batch; truncation cuts a sequence into pieces of k steps, counted from its beginning, and
-hands on states but no gradients; a rolling window keeps its length and moves on by its test part.
+passes on states but no gradients; a rolling window keeps its length and moves on by its test part.
 """
 
 import numpy as np
@@ -106,8 +106,8 @@ def by_a_sigmoid(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
 
 
 @rnn_cell.mistake(
-    "`weight_hh` is square, so it fits either way round, and yours is the wrong one. Which of its "
-    "axes are the units that come out?"
+    "`weight_hh` is square, so it fits both ways round, and you use it the wrong way. Which of its "
+    "axes belongs to the new state?"
 )
 def recurrent_weight_turned(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
     new = np.tanh(x @ weight_ih.T + bias_ih + h @ weight_hh + bias_hh)
@@ -321,7 +321,7 @@ def _(dh, h, x, weight_ih, weight_hh, k):
     )
     dbias, later = np.zeros(len(weight_hh)), np.zeros(h[:, 0].shape)
     for t in reversed(range(x.shape[1])):
-        if (t + 1) % k == 0:  # the last step of a piece: nothing comes from behind it
+        if (t + 1) % k == 0:  # the last step of a piece: no gradient comes back
             later = np.zeros(later.shape)
         da = (dh[:, t] + later) * (1 - h[:, t + 1] ** 2)
         dx[:, t] = da @ weight_ih
