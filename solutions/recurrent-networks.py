@@ -14,7 +14,7 @@
 # # Recurrent networks: exercises
 #
 # You write one step of a recurrent network and the way back through all of them, mend an embedding,
-# keep padding out of a loss, and split a series so that nobody looks ahead. Everything is NumPy, a
+# keep padding out of a loss, and split a series without looking ahead. Everything is NumPy, a
 # few lines each. Read the chapter first, or keep it open beside you.
 #
 # **How it works.** Replace each `raise NotImplementedError()` with your code, run the cell, then
@@ -25,8 +25,9 @@
 # **Conventions of this sheet**, PyTorch's with the batch first. Sequences are `(N, T, D)`:
 # examples, steps, features. `weight_ih` is `(H, D)` and `weight_hh` `(H, H)`, H hidden units. Steps
 # and tokens are counted from 0. A mask is True where there is something, False where there is
-# padding. All other arrays hold floats, tokens whole numbers. Give back new arrays, and leave those
-# that you are handed as they are. Loops are welcome.
+# padding; tokens are whole numbers. All other arrays hold `float64`, and so do the arrays that you
+# return: an array, not a list of lists. Don't change the arrays that you are given. Loops are
+# welcome.
 
 # %% [markdown] role="statement" grade_id="rnn_cell"
 # ## One step, for those that are still going
@@ -36,18 +37,23 @@
 # In a batch some sequences end before others. Write
 # `rnn_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running)` for one step: `x` is `(N, D)`,
 # `h` `(N, H)`, both biases `(H,)`, and `running` `(N,)` says which sequences are still going.
-# Return the new states `(N, H)`: of a sequence that is going, $h'$; of one that has ended, the
-# state that it had. What `x` holds for a sequence that has ended is padding and can be anything,
-# NaN too.
+# Return the new states `(N, H)`:
+#
+# - of a sequence that is still going, $h'$. The sum under the tanh can be 1,000 and more, or -1,000
+#   and less; $h'$ is 1 or -1 then.
+# - of a sequence that has ended, the state that it had. What `x` holds for it is padding and can be
+#   anything, NaN and infinity too.
+#
+# A NaN in a sequence that is still going isn't hidden: its new state is NaN.
 #
 # For example, two sequences of one feature with one hidden unit, `x = [[1], [7]]`,
 # `h = [[0.5], [0.25]]`, both weights 1, `bias_ih = [0]`, `bias_hh = [-1]` and
 # `running = [True, False]` give `[[0.4621], [0.25]]`, rounded: the first is $\tanh(0.5)$.
 #
-# <details><summary>Hint: how do I treat some rows in another way than others?</summary>
+# <details><summary>Hint: how do I treat some rows differently from others?</summary>
 #
 # `np.where(condition, a, b)` chooses entry by entry. Which shape must the condition have, so that
-# it stands for whole rows?
+# it chooses whole rows?
 #
 # </details>
 
@@ -64,8 +70,8 @@ def rnn_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
 check("rnn_cell", rnn_cell)
 
 # %% [markdown]
-# One unit that hears a single 1 and then nothing. With another weight from state to state, how long
-# does it remember?
+# One unit reads a single 1, and then only 0. How long does it remember the 1, with different
+# weights from state to state?
 
 # %%
 for weight in (0.5, 0.9, 1.2, -0.9):
@@ -80,39 +86,43 @@ for weight in (0.5, 0.9, 1.2, -0.9):
 # %% [markdown] role="statement" grade_id="bptt"
 # ## Derive: back through time, all of it or in pieces
 #
-# Forwards, the steps of the last exercise have been done for a sequence, with the states kept: `h`
-# is `(N, T + 1, H)`, `h[:, 0]` the first state, and `h[:, t + 1]` what step `t` made of `x[:, t]`
-# and `h[:, t]`. The outputs of the network read every state; `dh` `(N, T, H)` is the gradient of
-# the loss with respect to `h[:, 1:]` *by these outputs alone*. That a state also acts on all later
-# ones isn't in it: that is your work.
+# Forwards, the step of the last exercise was done T times, no sequence ended, and all states
+# were kept: `h` is `(N, T + 1, H)`, `h[:, 0]` is the first state, and `h[:, t + 1]` is what step
+# `t` made of `x[:, t]` and `h[:, t]`. The outputs of the network read every state; `dh` `(N, T, H)`
+# is the gradient of the loss with respect to `h[:, 1:]` *through these outputs only*. A state also
+# acts on all later states. That part isn't in `dh`: you calculate it.
 #
 # With **truncation** the sequence is cut into pieces of `k` steps: 0 to k - 1, k to 2k - 1, and so
-# on; the last piece can be shorter. From one piece to the next the *state* is handed on, as a plain
-# number. No *gradient* goes back over a seam. With `k` of at least T there is no seam.
+# on; the last piece can be shorter. The border between two pieces is a seam. The *state* is passed
+# on over a seam, as a plain number. No *gradient* goes back over it. With `k` of at least T there
+# is no seam.
 #
 # Write `bptt(dh, h, x, weight_ih, weight_hh, k)`. Return `dx`, `dweight_ih`, `dweight_hh`, `dbias`
-# and `dh0`, in this order, each in the shape of what it is the gradient of: `dbias` `(H,)` of
-# either of the two biases, `dh0` `(N, H)` of the first state, which the first piece begins with.
-# The mean over the examples is in `dh` already: you only add up.
+# and `dh0`, in this order, each in the shape of what it is the gradient of: `dbias` `(H,)` is the
+# gradient of one of the two biases (it is the same for both), `dh0` `(N, H)` that of the first
+# state, with which the first piece begins. The mean over the examples is in `dh` already: you only
+# add up.
 #
-# For example, one unit, one sequence, two steps, `h = [[[0], [0.6], [0]]]`, `x = [[[1], [2]]]`,
+# For example, one unit, one sequence, two steps, `h = [[[0.5], [0.6], [0]]]`, `x = [[[1], [2]]]`,
 # `weight_ih = [[1]]`, `weight_hh = [[0.5]]`, `dh = [[[1], [2]]]` and `k = 2` give
-# `dx = [[[1.28], [2]]]`, `dweight_ih = [[5.28]]`, `dweight_hh = [[1.2]]`, `dbias = [3.28]` and
-# `dh0 = [[0.64]]`. (The states needn't belong to the weights: nobody calculates them again.) With
-# `k = 1`: `[[[0.64], [2]]]`, `[[4.64]]`, `[[1.2]]`, `[2.64]` and `[[0.32]]`.
+# `dx = [[[1.28], [2]]]`, `dweight_ih = [[5.28]]`, `dweight_hh = [[1.84]]`, `dbias = [3.28]` and
+# `dh0 = [[0.64]]`. (The states are chosen for easy numbers. They don't belong to these weights, and
+# needn't: you don't calculate them again.) With `k = 1`: `[[[0.64], [2]]]`, `[[4.64]]`, `[[1.52]]`,
+# `[2.64]` and `[[0.32]]`.
 #
 # <details><summary>Hint: where do I begin?</summary>
 #
-# At the last step, with what stands under its tanh; call its gradient `da`. Three things were
-# added up there: who gets what of it? Then one step back. From where, by now, does gradient come
-# for *its* state?
+# At the last step, with the sum under its tanh; call the gradient of that sum `da`. The sum was
+# made of an input, a state and the biases: which gradient does each of them get from `da`? Then go
+# one step back. From which two places does a gradient come to *its* state?
 #
 # </details>
 #
 # <details><summary>Hint: what does a seam change?</summary>
 #
-# Only one thing that comes from behind. What was calculated forwards stays as it is: `weight_hh`
-# has met the state of the piece before, and its gradient says so.
+# Only one thing: what comes back from the later steps. What was calculated forwards stays as it is:
+# `weight_hh` was multiplied by the last state of the piece before, and its gradient needs that
+# state.
 #
 # </details>
 
@@ -124,7 +134,7 @@ def bptt(dh, h, x, weight_ih, weight_hh, k):
     dx, dbias, later = np.zeros(x.shape), np.zeros(len(weight_hh)), np.zeros(h[:, 0].shape)
     dweight_ih, dweight_hh = np.zeros(weight_ih.shape), np.zeros(weight_hh.shape)
     for t in reversed(range(x.shape[1])):
-        if (t + 1) % k == 0:  # the last step of a piece: nothing comes from behind it
+        if (t + 1) % k == 0:  # the last step of a piece: no gradient comes back
             later = np.zeros(later.shape)
         da = (dh[:, t] + later) * (1 - h[:, t + 1] ** 2)
         dx[:, t] = da @ weight_ih
@@ -140,8 +150,8 @@ def bptt(dh, h, x, weight_ih, weight_hh, k):
 check("bptt", bptt)
 
 # %% [markdown]
-# Proof by differences, with your own two functions; and how much of the gradient a truncation
-# keeps.
+# A check by differences, with your own two functions. How much of the gradient does a truncation
+# keep?
 
 # %%
 rng = np.random.default_rng(0)
@@ -216,10 +226,11 @@ def embedding_backward(dy, tokens, num_embeddings, padding_idx):
 check("embedding_backward", embedding_backward)
 
 # %% [markdown]
-# The same as a product: a table is a linear layer for inputs that are 0 but for a single 1.
+# The same as a product: an embedding is a linear layer whose inputs are 0 except for a single 1.
+# For each row of the table, how far are the two gradients apart? The first number isn't 0. Why?
 
 # %%
-tokens, dy = rng.integers(5, size=(2, 4)), rng.normal(size=(2, 4, 3))
+tokens, dy = np.array([[3, 1, 0, 0], [2, 3, 3, 1]]), rng.normal(size=(2, 4, 3))
 one_hot = np.eye(5)[tokens].reshape(-1, 5)
 as_linear = one_hot.T @ dy.reshape(-1, 3)
 print(np.abs(as_linear - embedding_backward(dy, tokens, 5, 0)).max(axis=1).round(12))
@@ -227,16 +238,18 @@ print(np.abs(as_linear - embedding_backward(dy, tokens, 5, 0)).max(axis=1).round
 # %% [markdown] role="statement" grade_id="masked_mean_loss"
 # ## A loss that padding can't touch
 #
-# A batch of sequences of different lengths is filled up with padding; the losses there say nothing.
-# Write `masked_mean_loss(losses, mask)`, both `(N, T)`. Return `loss` and `dlosses`: a number and
-# an array of the shape of `losses`.
+# A batch of sequences of different lengths is filled up with padding; the losses there mean
+# nothing. Write `masked_mean_loss(losses, mask)`, both `(N, T)`. Return `loss` and `dlosses`: a
+# number and an array of the shape of `losses`.
 #
-# - `loss` is the mean over *all places of the batch* at which `mask` is True. Each place weighs the
-#   same, whatever the length of its sequence.
+# - `loss` is the mean over *all places of the batch* at which `mask` is True. Each of them counts
+#   the same, however long its sequence is.
 # - `dlosses` is the gradient of `loss` with respect to `losses`.
-# - What stands where `mask` is False can be anything, NaN and infinity too, and changes nothing.
-# - A NaN where `mask` is True isn't hidden: then `loss` is NaN.
-# - Where `mask` is False everywhere, `loss` is 0, and so is the gradient.
+# - What `losses` holds where `mask` is False can be anything, NaN and infinity too, and changes
+#   nothing.
+# - A NaN or an infinity where `mask` is True isn't hidden: `loss` is NaN or infinite then.
+#   `dlosses` stays finite: the gradient of a mean doesn't depend on the numbers in it.
+# - If `mask` is False everywhere, `loss` is 0, and `dlosses` is 0 everywhere.
 #
 # For example, `losses = [[1, 2], [6, 50]]` and `mask = [[True, True], [True, False]]` give `3` and
 # `[[1/3, 1/3], [1/3, 0]]`.
@@ -261,8 +274,8 @@ def masked_mean_loss(losses, mask):
 check("masked_mean_loss", masked_mean_loss)
 
 # %% [markdown]
-# Three ways to take a mean, on two names. Which of them asks a long name's letters less than a
-# short name's?
+# Three ways to take a mean, on a name of two letters and a name of six. In which of them does a
+# letter of the long name count less than a letter of the short one?
 
 # %%
 losses = np.array([[1.0, 1.0, 0.0, 0.0, 0.0, 0.0], [3.0, 3.0, 3.0, 3.0, 3.0, 3.0]])
@@ -275,14 +288,15 @@ print("of each name, then of names: ", np.mean(each))
 # %% [markdown] role="statement" grade_id="rolling_split"
 # ## Split a series without looking ahead
 #
-# One test at one time is one sample. Better: several, each trained on what lay before it. Write
-# `rolling_split(n, train_size, test_size, gap)` for a series of `n` days, numbered from 0. Return a
-# list of folds, the earliest first. Each is a pair `(train, test)` of the numbers of its days, in
-# order, as arrays:
+# One test at one time is one sample. Several are better, each after training on what lay before it.
+# Write `rolling_split(n, train_size, test_size, gap)` for a series of `n` days, numbered from 0.
+# Return a list of folds, the earliest first. Each is a pair `(train, test)` of the numbers of its
+# days, in order, as arrays of whole numbers:
 #
 # - the training part has `train_size` neighbouring days; that of the first fold begins at day 0;
-# - behind it `gap` days are left out, because a forecast needs some days to be made and used;
-# - behind those come `test_size` days to test on;
+# - after it `gap` days are left out, because the last days aren't known yet when a forecast has to
+#   be made;
+# - after those come `test_size` days to test on;
 # - the next fold is the same, moved on by `test_size` days;
 # - a fold that doesn't fit entirely into the `n` days is left out. If none fits, the list is empty.
 #
@@ -292,8 +306,8 @@ print("of each name, then of names: ", np.mean(each))
 #
 # <details><summary>Hint: where do I begin?</summary>
 #
-# How many days does a fold reach over, from its first training day to its last test day? Then a
-# loop over where it begins.
+# How many days does a fold need, from its first training day to its last test day? Then write a
+# loop over the days on which a fold begins.
 #
 # </details>
 
@@ -327,21 +341,21 @@ for train, test in rolling_split(24, 10, 4, 1):
 # ## Predict: a network that reads names
 #
 # A network predicts each next letter of a name. It has 28 tokens: 26 letters, one mark that stands
-# both before and behind a name, and padding. An embedding has 10 numbers for each token, padding
+# both before and after a name, and padding. An embedding has 10 numbers for each token, padding
 # too; a recurrent layer as `torch.nn.RNN` has 32 hidden units and both biases; a linear layer with
 # biases gives 28 logits. It reads the mark and then letters, and at each step predicts what comes
-# next, up to the mark at the end. A batch holds `ng`, `smith` and `washington`. Work out on paper:
+# next, up to the mark at the end. A batch holds `ng`, `smith` and `washington`. Calculate on paper:
 #
 # - `embedding`, `recurrent`, `output`: how many parameters has each of the three?
 # - `longer`: how many would the network have in all, if names were twice as long?
 # - `steps`: how many steps does the recurrent layer take for this batch?
 # - `predictions`: how many predictions count in the loss of the batch?
 # - `padding`: at how many places of the batch is there nothing to predict?
-# - `forgotten`: let a single unit have no tanh, $h' = 0.5\, h$. After how many steps does a change
-#   of the first state arrive as less than a thousandth of itself? The smallest such number.
+# - `forgotten`: a single unit has no tanh and no input, $h' = 0.5\, h$. Its first state is changed.
+#   After how many steps is less than a thousandth of that change left? The smallest such number.
 #
-# Set `names_forecast` to a dict of these eight whole numbers. For example, a batch of `ng` alone
-# would take 3 steps and has 3 predictions: `n`, `g`, mark.
+# Set `names_forecast` to a dict with these eight names and a whole number for each. For example, a
+# batch of `ng` alone would take 3 steps and has 3 predictions: `n`, `g`, mark.
 
 # %% role="solution" grade_id="names_forecast"
 ### BEGIN SOLUTION
@@ -364,11 +378,11 @@ check("names_forecast", names_forecast)
 # ## A forecast that is too good
 #
 # A control room wants to know a town's use of electricity for each of the next 48 hours. A supplier
-# shows a recurrent network. "We cut three years of hourly data into windows of a week with the hour
-# that follows, scaled everything to lie between 0 and 1, drew 20 % of the windows at random for the
-# test, and the network explains 97 % of the variance there." Answer in five to seven sentences:
-# what in this lets the network look ahead, what is missing before 97 % says anything, what is
-# different at work from what was tested, and by which test you would settle it. A person reads and
-# marks your answer.
+# shows a recurrent network. "We cut three years of hourly data into windows: a week, and the hour
+# after it as the target, with a new window for every hour. We scaled all values to lie between 0
+# and 1 and drew 20 % of the windows at random for the test. There the network explains 97 % of the
+# variance." Answer in five to seven sentences: what in this lets the network look ahead, what is
+# missing before 97 % says anything, what is different at work from what was tested, and by which
+# test you would settle it. A person reads and marks your answer.
 
 # %% [markdown] role="answer" grade_id="too_good_forecast"

@@ -4,7 +4,7 @@ Conventions: batch first, (N, T, D), as torch with ``batch_first=True``; weights
 (hidden_size, input_size) and (hidden_size, hidden_size), two biases, tanh, as in
 ``torch.nn.RNNCell``; a mask is True where there is something; a masked mean is over the places of
 the whole batch; truncation cuts a sequence into pieces of k steps, counted from its beginning, and
-hands on states but no gradients; a rolling window keeps its length and moves on by its test part.
+passes on states but no gradients; a rolling window keeps its length and moves on by its test part.
 """
 
 import numpy as np
@@ -50,6 +50,14 @@ def _(rng):
     yield case(2, 3, 2, [False, False], "both have ended")
     yield case(3, 2, 2, [False, True, False], "padding of NaN", "padding", np.nan)
     yield case(2, 1, 3, [True, False], "padding that is infinite", "padding", np.inf)
+    seen = case(2, 2, 2, [True, False], "a NaN in the sequence that is still going", "padding")
+    seen.args[0][0, 1] = np.nan
+    yield seen
+    large = case(2, 1, 3, [True] * 2, "the sum under the tanh is in the thousands", "step")
+    x, weight_ih = large.args[0], large.args[2]
+    x[:] = [[2000.0], [-3000.0]]
+    weight_ih[:] = np.sign(weight_ih) * rng.uniform(1, 2, size=weight_ih.shape)
+    yield large
     while True:
         n, d, size = (int(v) for v in rng.integers(1, 5, size=3))
         part = str(rng.choice(["step", "ended", "padding"]))
@@ -83,16 +91,23 @@ def one_by_one(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
     rows = []
     for i in range(len(x)):
         if running[i]:
-            z = weight_ih @ x[i] + weight_hh @ h[i] + bias_ih + bias_hh
-            rows.append((np.exp(z) - np.exp(-z)) / (np.exp(z) + np.exp(-z)))
+            rows.append(np.tanh(weight_ih @ x[i] + weight_hh @ h[i] + bias_ih + bias_hh))
         else:
             rows.append(h[i])
     return np.array(rows)
 
 
+@rnn_cell.alternative
+def by_a_sigmoid(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
+    z = x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh
+    with np.errstate(over="ignore"):  # 1 / infinity is 0, which is right
+        new = 2 / (1 + np.exp(-2 * z)) - 1
+    return np.where(running[:, None], new, h)
+
+
 @rnn_cell.mistake(
-    "`weight_hh` is square, so it fits either way round, and yours is the wrong one. Which of its "
-    "axes are the units that come out?"
+    "`weight_hh` is square, so it fits both ways round, and you use it the wrong way. Which of its "
+    "axes belongs to the new state?"
 )
 def recurrent_weight_turned(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
     new = np.tanh(x @ weight_ih.T + bias_ih + h @ weight_hh + bias_hh)
@@ -109,7 +124,7 @@ def weights_turned(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
 
 
 @rnn_cell.mistake(
-    "A bias that you were handed makes no difference to your answer. How many does the equation "
+    "One of the two biases makes no difference to your answer. How many biases does the equation "
     "have?"
 )
 def one_bias(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
@@ -119,41 +134,43 @@ def one_bias(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
 
 @rnn_cell.mistake("Your states lie between 0 and 1. Between which numbers does tanh lie?")
 def sigmoid_for_tanh(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
-    new = 1 / (1 + np.exp(-(x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh)))
+    with np.errstate(over="ignore"):
+        new = 1 / (1 + np.exp(-(x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh)))
     return np.where(running[:, None], new, h)
 
 
 @rnn_cell.mistake(
     "None of your states is negative. That is `nonlinearity='relu'`, torch's other choice. Which "
-    "one stands in the equation?"
+    "one is in the equation?"
 )
 def relu_for_tanh(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
     new = np.maximum(x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh, 0)
     return np.where(running[:, None], new, h)
 
 
-@rnn_cell.mistake("Some of your states are beyond 1. What is missing from the equation?")
+@rnn_cell.mistake(
+    "Some of your states are above 1 or below -1. Which function of the equation is missing?"
+)
 def no_activation(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
     new = x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh
     return np.where(running[:, None], new, h)
 
 
-@rnn_cell.mistake(
-    "In yours the old state is added behind the tanh. What stands inside of it by the equation?"
-)
+@rnn_cell.mistake("You add the old state after the tanh. In the equation, what is inside the tanh?")
 def state_outside(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
     new = np.tanh(x @ weight_ih.T + bias_ih) + h @ weight_hh.T + bias_hh
     return np.where(running[:, None], new, h)
 
 
-@rnn_cell.mistake("In yours the step doesn't depend on `h`. What does the network remember by?")
+@rnn_cell.mistake("Your step doesn't depend on `h`. How can the network remember anything then?")
 def no_memory(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
     new = np.tanh(x @ weight_ih.T + bias_ih + bias_hh)
     return np.where(running[:, None], new, h)
 
 
 @rnn_cell.mistake(
-    "A sequence that has ended goes on in yours, on padding. What does `running` say of it?",
+    "In yours a sequence that has ended goes on and reads padding. What does `running` say about "
+    "it?",
     loses=("ended", "padding"),
 )
 def everybody_runs(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
@@ -161,8 +178,8 @@ def everybody_runs(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
 
 
 @rnn_cell.mistake(
-    "In yours a sequence that has ended forgets everything. Somebody will want to read its last "
-    "state: what does the statement keep?",
+    "In yours the state of a sequence that has ended becomes 0. Its last state is needed later: "
+    "what does the statement say about it?",
     loses=("ended", "padding"),
 )
 def ended_is_zero(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
@@ -171,7 +188,8 @@ def ended_is_zero(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
 
 
 @rnn_cell.mistake(
-    "Those that run stand still in yours, and those that have ended go on. When is `running` True?"
+    "In yours the sequences that are still going keep their state, and those that have ended get "
+    "a new one. When is `running` True?"
 )
 def mask_turned(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
     new = np.tanh(x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh)
@@ -179,13 +197,49 @@ def mask_turned(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
 
 
 @rnn_cell.mistake(
-    "NaN comes through. What is `0 * np.nan`, and what chooses instead of multiplying?",
+    "NaN of the padding gets into your states. What is `0 * np.nan`, and which function chooses "
+    "instead of multiplying?",
     loses=("padding",),
 )
 def masked_by_product(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
     new = np.tanh(x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh)
     m = running[:, None].astype(float)
     return m * new + (1 - m) * h
+
+
+@rnn_cell.mistake(
+    "You replace every NaN of `x` by a number, also in a sequence that is still going. Then nobody "
+    "sees that something is wrong there. How can you leave only the padding out?",
+    loses=("padding",),
+)
+def every_nan_replaced(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
+    x = np.where(np.isnan(x), 0.0, x)
+    new = np.tanh(x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh)
+    return np.where(running[:, None], new, h)
+
+
+@rnn_cell.mistake(
+    "Your formula for the tanh is right, but `np.exp(1000)` is too large for a float. Which NumPy "
+    "function calculates a tanh for every number?",
+    loses=("step",),
+)
+def tanh_by_exponentials(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
+    z = x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh
+    with np.errstate(over="ignore", invalid="ignore"):
+        new = (np.exp(z) - np.exp(-z)) / (np.exp(z) + np.exp(-z))
+    return np.where(running[:, None], new, h)
+
+
+@rnn_cell.mistake(
+    "Your tanh is right for negative sums and small ones, but `np.exp(2000)` is too large for a "
+    "float. Which NumPy function calculates a tanh for every number?",
+    loses=("step",),
+)
+def tanh_by_one_exponential(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
+    z = x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh
+    with np.errstate(over="ignore", invalid="ignore"):
+        new = (np.exp(2 * z) - 1) / (np.exp(2 * z) + 1)
+    return np.where(running[:, None], new, h)
 
 
 @rnn_cell.mistake(
@@ -198,8 +252,8 @@ def ended_are_dropped(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
 
 
 @rnn_cell.mistake(
-    "A sequence that has ended keeps nearly its state, but smaller: it goes through the tanh once "
-    "more. Choose behind the tanh, or in front of it?",
+    "A sequence that has ended doesn't quite keep its state: it goes through the tanh once more. "
+    "Do you choose before the tanh, or after it?",
     loses=("ended", "padding"),
 )
 def kept_state_bent(x, h, weight_ih, weight_hh, bias_ih, bias_hh, running):
@@ -223,14 +277,14 @@ bptt = Exercise(
 
 @bptt.cases
 def _(rng):
-    def case(n, steps, d, size, k, note=""):
+    def case(n, steps, d, size, k, note="", scale=1):
         x, bias = rng.normal(size=(n, steps, d)), rng.normal(size=size) / 4
         w_x, w_h = rng.normal(size=(size, d)) / 2, rng.normal(size=(size, size)) / 2
         h = np.empty((n, steps + 1, size))
         h[:, 0] = rng.uniform(-0.8, 0.8, size=(n, size))
         for t in range(steps):
             h[:, t + 1] = np.tanh(x[:, t] @ w_x.T + h[:, t] @ w_h.T + bias)
-        dh = rng.normal(size=(n, steps, size))
+        dh = scale * rng.normal(size=(n, steps, size))
         parts = ("truncated",) if k < steps else ("dx", "dweight_ih", "dweight_hh", "dbias", "dh0")
         return Case((dh, h, x, w_x, w_h, k), note, parts)
 
@@ -242,6 +296,7 @@ def _(rng):
     yield case(2, 8, 3, 2, 3, "pieces of three steps, and a rest of two")
     yield case(2, 3, 1, 2, 1, "no gradient crosses any step")
     yield case(3, 5, 2, 2, 4, "the rest is one step")
+    yield case(2, 12, 2, 3, 12, "twelve steps in one piece, gradients of a hundred and more", 100)
     while True:
         n, d, size = (int(v) for v in rng.integers(1, 4, size=3))
         steps = int(rng.integers(1, 8))
@@ -266,7 +321,7 @@ def _(dh, h, x, weight_ih, weight_hh, k):
     )
     dbias, later = np.zeros(len(weight_hh)), np.zeros(h[:, 0].shape)
     for t in reversed(range(x.shape[1])):
-        if (t + 1) % k == 0:  # the last step of a piece: nothing comes from behind it
+        if (t + 1) % k == 0:  # the last step of a piece: no gradient comes back
             later = np.zeros(later.shape)
         da = (dh[:, t] + later) * (1 - h[:, t + 1] ** 2)
         dx[:, t] = da @ weight_ih
@@ -317,8 +372,8 @@ def every_loss_by_itself(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "Right while there is one piece. With more of them, your gradient walks over the seam: what "
-    "is handed from one piece to the next, and what isn't?",
+    "Right with one piece. With several, your gradient goes back over the seams: what is passed "
+    "from one piece to the next, and what isn't?",
     loses=("truncated",),
 )
 def truncation_ignored(dh, h, x, weight_ih, weight_hh, k):
@@ -334,9 +389,9 @@ def truncation_ignored(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "In yours each loss reaches back over k steps of its own. That is a truncation, too: the "
-    "one of "
-    "Williams and Peng, who keep a window behind every step. The statement cuts the sequence once.",
+    "In yours each loss goes back over k steps of its own. That is a truncation, too, and in use. "
+    "But here the sequence is cut into pieces: over how many steps does the loss at the first step "
+    "of a piece go back?",
     loses=("truncated",),
 )
 def k_steps_for_each_loss(dh, h, x, weight_ih, weight_hh, k):
@@ -357,8 +412,8 @@ def k_steps_for_each_loss(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "Your pieces are counted from the end, so that the rest stands at the front. Where does the "
-    "first piece begin by the statement?",
+    "Your pieces are counted from the end, so that the short one comes first. Where does the "
+    "statement begin to count?",
     loses=("truncated",),
 )
 def counted_from_the_end(dh, h, x, weight_ih, weight_hh, k):
@@ -378,8 +433,7 @@ def counted_from_the_end(dh, h, x, weight_ih, weight_hh, k):
 
 @bptt.mistake(
     "Your first seam is one step early: the first piece has k - 1 steps in yours. Steps are "
-    "counted "
-    "from 0; which is the last of k?",
+    "counted from 0: which number has the last step of the first piece?",
     loses=("truncated",),
 )
 def seam_one_early(dh, h, x, weight_ih, weight_hh, k):
@@ -397,8 +451,8 @@ def seam_one_early(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "Your seam is one step late: the first piece has k + 1 steps in yours. Steps are counted from "
-    "0; which is the first one of the second piece?",
+    "Your seam is one step late: the first piece has k + 1 steps in yours. Steps are counted "
+    "from 0: which number has the first step of the second piece?",
     loses=("truncated",),
 )
 def seam_one_late(dh, h, x, weight_ih, weight_hh, k):
@@ -416,8 +470,8 @@ def seam_one_late(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "At a seam you treat the old state as if it had been 0. No gradient goes back to it; but which "
-    "number did `weight_hh` meet there on the way forwards?",
+    "At a seam you calculate as if the old state had been 0. No gradient goes back to it. But by "
+    "which number was `weight_hh` multiplied there on the way forwards?",
     loses=("truncated",),
 )
 def state_forgotten_at_a_seam(dh, h, x, weight_ih, weight_hh, k):
@@ -434,8 +488,8 @@ def state_forgotten_at_a_seam(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "The steps of the last piece, where it is shorter than k, add nothing in yours. Who said that "
-    "a rest doesn't count?"
+    "In yours the steps of the last piece add nothing if it is shorter than k. Does the "
+    "statement leave them out?"
 )
 def rest_left_out(dh, h, x, weight_ih, weight_hh, k):
     da, later = np.zeros(dh.shape), np.zeros(h[:, 0].shape)
@@ -452,8 +506,8 @@ def rest_left_out(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "You walk back through the weights, but not through the tanh. What is its slope, written with "
-    "what it handed on?"
+    "You go back through the weights, but not through the tanh. What is its slope, as a formula "
+    "of its own output?"
 )
 def no_slope(dh, h, x, weight_ih, weight_hh, k):
     da, later = np.zeros(dh.shape), np.zeros(h[:, 0].shape)
@@ -470,8 +524,8 @@ def no_slope(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "Your slope of the tanh is taken at the state *before* the step. Which entry of `h` did step t "
-    "hand on?"
+    "Your slope of the tanh is calculated from the state *before* the step. Which entry of `h` "
+    "is the output of step t?"
 )
 def slope_of_the_state_before(dh, h, x, weight_ih, weight_hh, k):
     da, later = np.zeros(dh.shape), np.zeros(h[:, 0].shape)
@@ -488,8 +542,8 @@ def slope_of_the_state_before(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "On the way back your `weight_hh` stands the wrong way round; it is square, so nothing "
-    "complains. Forwards it was `h @ weight_hh.T`. And backwards?"
+    "On the way back you use `weight_hh` the wrong way round. It is square, so there is no "
+    "error. Forwards it was `h @ weight_hh.T`. And backwards?"
 )
 def recurrent_weight_turned_back(dh, h, x, weight_ih, weight_hh, k):
     da, later = np.zeros(dh.shape), np.zeros(h[:, 0].shape)
@@ -506,9 +560,8 @@ def recurrent_weight_turned_back(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "A state acts twice: on the loss at its own step, and on the next state. You let only the "
-    "first "
-    "of the two come back.",
+    "A state acts twice: on the loss at its own step, and on the next state. You count only the "
+    "first of the two.",
     loses=("dx", "dweight_ih", "dweight_hh", "dbias", "dh0", "truncated"),
 )
 def each_step_alone(dh, h, x, weight_ih, weight_hh, k):
@@ -521,9 +574,8 @@ def each_step_alone(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "In yours only the last state has a loss. `dh` has an entry for every step: what becomes "
-    "of the "
-    "others?"
+    "In yours only the last state has a loss. `dh` has an entry for every step: where do the "
+    "others come in?"
 )
 def loss_at_the_end_only(dh, h, x, weight_ih, weight_hh, k):
     da, later = np.zeros(dh.shape), dh[:, -1]
@@ -540,8 +592,8 @@ def loss_at_the_end_only(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "Your `dweight_hh` multiplies by the state *behind* the step. Which state did `weight_hh` meet "
-    "there?",
+    "Your `dweight_hh` multiplies by the state *after* the step. By which state was `weight_hh` "
+    "multiplied in that step?",
     loses=("dweight_hh", "truncated"),
 )
 def state_after_the_step(dh, h, x, weight_ih, weight_hh, k):
@@ -556,9 +608,8 @@ def state_after_the_step(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "The gradients of your parameters are those of the first step alone. The same weights were "
-    "used "
-    "at every step: what becomes of what the others send?",
+    "Your gradients of the weights and the bias are those of the first step only. The same "
+    "weights are used at every step: where are the gradients of the other steps?",
     loses=("dweight_ih", "dweight_hh", "dbias", "truncated"),
 )
 def weights_overwritten(dh, h, x, weight_ih, weight_hh, k):
@@ -590,9 +641,8 @@ def mean_over_the_batch(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "You divide by the number of steps. A weight is used at each of them in full: do you add "
-    "up, or "
-    "take a mean?",
+    "You divide by the number of steps. A weight is used in full at each of them: do you add up, "
+    "or take a mean?",
     loses=("dweight_ih", "dweight_hh", "dbias", "truncated"),
 )
 def mean_over_the_steps(dh, h, x, weight_ih, weight_hh, k):
@@ -609,7 +659,7 @@ def mean_over_the_steps(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "Your `dh0` stops inside of the first step, before `weight_hh`. What lies between the first "
+    "Your `dh0` stops inside the first step, before `weight_hh`. What lies between the first "
     "state and the sum under the tanh?",
     loses=("dh0", "truncated"),
 )
@@ -628,7 +678,8 @@ def first_state_too_early(dh, h, x, weight_ih, weight_hh, k):
 
 
 @bptt.mistake(
-    "Your `dbias` is that of both biases together. Of how many of them does the statement ask?",
+    "Your `dbias` adds up the gradients of both biases. The statement asks for the gradient of "
+    "one of them.",
     loses=("dbias", "truncated"),
 )
 def both_biases_together(dh, h, x, weight_ih, weight_hh, k):
@@ -740,7 +791,7 @@ def repeats_lost(dy, tokens, num_embeddings, padding_idx):
     return dweight
 
 
-@embedding_backward.mistake("That is the colleague's: both faults are in it still.")
+@embedding_backward.mistake("That is the colleague's function: both faults are still in it.")
 def as_it_was(dy, tokens, num_embeddings, padding_idx):
     dweight = np.zeros((num_embeddings, dy.shape[-1]))
     dweight[tokens] += dy
@@ -749,7 +800,8 @@ def as_it_was(dy, tokens, num_embeddings, padding_idx):
 
 
 @embedding_backward.mistake(
-    "Repeats add up now. But which token is the padding? It isn't always the one that you think."
+    "Tokens that repeat add up now. But you treat token 0 as the padding. Which argument says "
+    "which token is the padding?"
 )
 def padding_is_always_0(dy, tokens, num_embeddings, padding_idx):
     dweight = np.zeros((num_embeddings, dy.shape[-1]))
@@ -759,7 +811,7 @@ def padding_is_always_0(dy, tokens, num_embeddings, padding_idx):
 
 
 @embedding_backward.mistake(
-    "The padding's row gets a gradient in yours. Should what stands for nothing learn?",
+    "In yours the row of the padding gets a gradient. What does the statement say about that row?",
     loses=("padding",),
 )
 def padding_learns(dy, tokens, num_embeddings, padding_idx):
@@ -769,9 +821,8 @@ def padding_learns(dy, tokens, num_embeddings, padding_idx):
 
 
 @embedding_backward.mistake(
-    "You divide by how often a token occurs. Its row was used at each place in full: do you "
-    "add up, "
-    "or take a mean? (torch has that, too: `scale_grad_by_freq=True`.)",
+    "You divide by how often a token occurs. Its row is used in full at each place: do you add "
+    "up, or take a mean? (torch has that, too: `scale_grad_by_freq=True`.)",
     loses=("repeated", "padding"),
 )
 def mean_over_the_places(dy, tokens, num_embeddings, padding_idx):
@@ -783,7 +834,8 @@ def mean_over_the_places(dy, tokens, num_embeddings, padding_idx):
 
 
 @embedding_backward.mistake(
-    "Your table has as many rows as the largest token says, or fewer. How many has the embedding?",
+    "Your table has too few rows: they depend on the largest token of the batch. Which argument "
+    "says how many rows the embedding has?"
 )
 def as_many_rows_as_seen(dy, tokens, num_embeddings, padding_idx):
     dweight = np.zeros((tokens.max(), dy.shape[-1]))
@@ -795,7 +847,7 @@ def as_many_rows_as_seen(dy, tokens, num_embeddings, padding_idx):
 
 
 @embedding_backward.mistake(
-    "You cut the padding's row out. A gradient has the shape of what it is the gradient of."
+    "You remove the row of the padding. A gradient has the shape of what it is the gradient of."
 )
 def padding_cut_out(dy, tokens, num_embeddings, padding_idx):
     dweight = np.zeros((num_embeddings, dy.shape[-1]))
@@ -803,9 +855,7 @@ def padding_cut_out(dy, tokens, num_embeddings, padding_idx):
     return np.delete(dweight, padding_idx, axis=0)
 
 
-@embedding_backward.mistake(
-    "Your table lies on its side. A row for each token, or a column?",
-)
+@embedding_backward.mistake("Your table is transposed. Does each token have a row, or a column?")
 def on_its_side(dy, tokens, num_embeddings, padding_idx):
     dweight = np.zeros((num_embeddings, dy.shape[-1]))
     np.add.at(dweight, tokens, dy)
@@ -814,7 +864,7 @@ def on_its_side(dy, tokens, num_embeddings, padding_idx):
 
 
 @embedding_backward.mistake(
-    "You divide by the number of sequences. Where is the mean over the batch already?",
+    "You divide by the number of sequences. Where is the mean over the batch already?"
 )
 def mean_over_sequences(dy, tokens, num_embeddings, padding_idx):
     dweight = np.zeros((num_embeddings, dy.shape[-1]))
@@ -824,8 +874,8 @@ def mean_over_sequences(dy, tokens, num_embeddings, padding_idx):
 
 
 @embedding_backward.mistake(
-    "Sequences add up in yours, but a token that occurs twice in *one* of them still loses a "
-    "gradient. What does `a[[1, 1]] += 1` do?",
+    "Different sequences add up now, but a token that occurs twice in *one* sequence still loses "
+    "a gradient. What does `a[[1, 1]] += 1` do?",
     loses=("repeated", "padding"),
 )
 def repeats_lost_within_a_sequence(dy, tokens, num_embeddings, padding_idx):
@@ -870,6 +920,12 @@ def _(rng):
     losses, mask = np.array([[1.0, np.nan, 2.0], [3.0, 4.0, 5.0]]), np.ones((2, 3), bool)
     mask[1, 1:] = False
     yield Case((losses, mask), "NaN at a place that counts: the loss is NaN", ("edges",))
+    losses = np.array([[1.0, np.inf, 2.0], [3.0, np.inf, 5.0]])
+    mask = np.array([[True, True, False], [True, True, True]])
+    yield Case((losses, mask), "infinity at a place that counts: the loss is infinite", ("edges",))
+    losses = np.array([[0.0, -2.0, 30.0], [4.0, 0.0, 9.0]])
+    mask = np.array([[True, True, True], [True, True, False]])
+    yield Case((losses, mask), "losses of 0, below 0 and of 30 count as well", ("loss", "dlosses"))
     scattered = np.array([[True, False, True, False], [False, True, True, True]])
     yield Case((rng.exponential(size=(2, 4)), scattered), "gaps", ("loss", "dlosses"))
     while True:
@@ -912,21 +968,21 @@ def place_by_place(losses, mask):
 
 
 @masked_mean_loss.mistake(
-    "You divide by all places, padding counted. Add a column of padding to a batch: does your loss "
-    "stay what it is?"
+    "You divide by the number of all places, padding too. If a column of padding is added to a "
+    "batch, does your loss stay the same?"
 )
 def padding_counted(losses, mask):
     return float(losses[mask].sum() / mask.size), mask / mask.size
 
 
-@masked_mean_loss.mistake("You don't look at the mask. Which of the losses are any?")
+@masked_mean_loss.mistake("You don't use the mask. Which of the losses can be anything?")
 def no_mask(losses, mask):
     return float(losses.mean()), np.full(losses.shape, 1 / losses.size)
 
 
 @masked_mean_loss.mistake(
-    "You take the mean of each sequence, and then the mean of those. That is in use, too; but then "
-    "a step of a short sequence weighs more. Over what is the mean here?"
+    "You take the mean of each sequence, and then the mean of those. That is in use, too; but "
+    "then a step of a short sequence counts more. Over which places is the mean here?"
 )
 def mean_of_means(losses, mask):
     counts = np.maximum(mask.sum(axis=1, keepdims=True), 1)
@@ -935,7 +991,7 @@ def mean_of_means(losses, mask):
 
 
 @masked_mean_loss.mistake(
-    "You divide by the number of sequences, so that long names weigh more. How many places count?"
+    "You divide by the number of sequences, so long sequences count more. How many places count?"
 )
 def divided_by_sequences(losses, mask):
     return float(losses[mask].sum() / len(mask)), mask / len(mask)
@@ -962,7 +1018,8 @@ def gradient_is_the_mask(losses, mask):
 
 
 @masked_mean_loss.mistake(
-    "In your gradient padding has a say. Move a loss of the padding: does the mean move?",
+    "Your gradient isn't 0 where there is padding. If a loss of the padding changes, does the "
+    "mean change?",
     loses=("dlosses", "edges"),
 )
 def gradient_for_padding(losses, mask):
@@ -971,7 +1028,7 @@ def gradient_for_padding(losses, mask):
 
 
 @masked_mean_loss.mistake(
-    "Your gradient divides by all places, padding counted, and your loss doesn't.",
+    "Your gradient divides by the number of all places, padding too. Your loss doesn't.",
     loses=("dlosses", "edges"),
 )
 def gradient_over_all_places(losses, mask):
@@ -980,7 +1037,7 @@ def gradient_over_all_places(losses, mask):
 
 
 @masked_mean_loss.mistake(
-    "Your gradient has the losses in it. The mean of numbers is a straight line in each of them: "
+    "Your gradient contains the losses. The mean of numbers is a straight line in each of them: "
     "what is its slope?",
     loses=("dlosses", "edges"),
 )
@@ -990,8 +1047,8 @@ def gradient_times_loss(losses, mask):
 
 
 @masked_mean_loss.mistake(
-    "NaN of the padding comes through. What is `np.nan * 0`, and what chooses instead of "
-    "multiplying?",
+    "NaN of the padding gets into your loss. What is `np.nan * 0`, and how can you choose "
+    "instead of multiplying?",
     loses=("edges",),
 )
 def masked_by_a_product(losses, mask):
@@ -1001,18 +1058,70 @@ def masked_by_a_product(losses, mask):
 
 
 @masked_mean_loss.mistake(
-    "You clear every NaN away. One of them stood at a place that counts, and somebody would have "
-    "wanted to see it.",
+    "You count every NaN as 0, also where the mask is True. Then nobody sees that a loss that "
+    "counts went wrong. How can you leave only the padding out?",
     loses=("edges",),
 )
 def every_nan_cleared(losses, mask):
     count = max(mask.sum(), 1)
-    clean = np.nan_to_num(losses, nan=0.0, posinf=0.0)
+    return float(np.nansum(losses[mask]) / count), mask / count
+
+
+@masked_mean_loss.mistake(
+    "You replace every NaN and every infinity by 0, also where the mask is True. Then nobody sees "
+    "that a loss that counts went wrong. How can you leave only the padding out?",
+    loses=("edges",),
+)
+def nan_and_infinity_cleared(losses, mask):
+    count = max(mask.sum(), 1)
+    clean = np.nan_to_num(losses, nan=0.0, posinf=0.0, neginf=0.0)
     return float((clean * mask).sum() / count), mask / count
 
 
 @masked_mean_loss.mistake(
-    "With nothing but padding you divide by 0. What does the statement ask for there?",
+    "You take the mean of the losses that aren't NaN, as `np.nanmean` does. A NaN where the mask "
+    "is True has to be seen. How can you leave only the padding out?",
+    loses=("edges",),
+)
+def mean_of_those_not_nan(losses, mask):
+    known = losses[mask & ~np.isnan(losses)]
+    return float(known.mean()) if known.size else 0.0, mask / max(mask.sum(), 1)
+
+
+@masked_mean_loss.mistake(
+    "You leave out every loss that isn't finite, also where the mask is True. Then nobody sees "
+    "that a loss that counts went wrong. Which losses does the statement leave out?",
+    loses=("edges",),
+)
+def only_finite_losses(losses, mask):
+    counts = mask & np.isfinite(losses)
+    count = max(counts.sum(), 1)
+    return float(losses[counts].sum() / count), counts / count
+
+
+@masked_mean_loss.mistake(
+    "You leave out losses that are exactly 0. A loss can be 0 where something was predicted: does "
+    "it count? What says where padding is?",
+    loses=("loss", "dlosses"),
+)
+def losses_of_0_left_out(losses, mask):
+    counts = mask & (losses != 0)
+    count = max(counts.sum(), 1)
+    return float(losses[counts].sum() / count), counts / count
+
+
+@masked_mean_loss.mistake(
+    "You count only losses above 0. A loss that counts can be 0, negative or NaN. What says where "
+    "padding is?"
+)
+def only_losses_above_0(losses, mask):
+    counts = mask & (losses > 0)
+    count = max(counts.sum(), 1)
+    return float(losses[counts].sum() / count), counts / count
+
+
+@masked_mean_loss.mistake(
+    "If everything is padding, you divide by 0. What does the statement ask for there?",
     loses=("edges",),
 )
 def nothing_over_nothing(losses, mask):
@@ -1042,7 +1151,8 @@ def _(rng):
     yield Case((13, 3, 2, 2), "a gap of two")
     yield Case((12, 5, 1, 3), "one day to test, a gap of three")
     yield Case((12, 2, 3, 0), "more to test than to train, and a rest")
-    yield Case((13, 2, 3, 1), "the last test day is the last day of all, nearly")
+    yield Case((13, 2, 3, 1), "one day is left at the end")
+    yield Case((40, 5, 3, 1), "eleven folds")
     while True:
         train, test = (int(v) for v in rng.integers(1, 6, size=2))
         gap = int(rng.integers(0, 4))
@@ -1054,10 +1164,16 @@ def _(rng):
 def _(candidate, n, train_size, test_size, gap):
     import numpy as np
 
+    def whole(part):
+        days = np.array(part)
+        if days.size and (days.dtype.kind not in "iuf" or np.any(days != np.round(days))):
+            raise ValueError("days are whole numbers")
+        return days.astype(int)
+
     pairs = [tuple(pair) for pair in candidate(n, train_size, test_size, gap)]
     if any(len(pair) != 2 for pair in pairs):
         raise ValueError("each fold is a pair: the days to train on, and those to test on")
-    train, test = ([np.array(pair[i], dtype=int) for pair in pairs] for i in range(2))
+    train, test = ([whole(pair[i]) for pair in pairs] for i in range(2))
     return {"train": train, "test": test, "folds": len(pairs)}
 
 
@@ -1091,8 +1207,8 @@ def by_windows_of_a_range(n, train_size, test_size, gap):
 
 
 @rolling_split.mistake(
-    "Your training part grows from fold to fold. That is an expanding window, in use as well. How "
-    "long is this one?",
+    "Your training part grows from fold to fold. That is an expanding window, which is in use, "
+    "too. How long is the training part here?",
     loses=("train",),
 )
 def expanding(n, train_size, test_size, gap):
@@ -1105,7 +1221,7 @@ def expanding(n, train_size, test_size, gap):
 
 
 @rolling_split.mistake(
-    "Your test days come right behind the training days. What is `gap` for, and how many days are "
+    "Your test days come right after the training days. What is `gap` for, and how many days are "
     "between them?"
 )
 def gap_ignored(n, train_size, test_size, gap):
@@ -1118,8 +1234,8 @@ def gap_ignored(n, train_size, test_size, gap):
 
 
 @rolling_split.mistake(
-    "You take the gap from the training part, which comes out too short. How many days does a fold "
-    "need in all?"
+    "You take the gap out of the training part, which becomes too short. How many days does a "
+    "fold need in all?"
 )
 def gap_from_the_training_part(n, train_size, test_size, gap):
     folds, start = [], 0
@@ -1132,8 +1248,8 @@ def gap_from_the_training_part(n, train_size, test_size, gap):
 
 
 @rolling_split.mistake(
-    "You move on by one day, and so test most days several times. By how much does the statement "
-    "move on?"
+    "You move on by one day, and so you test most days several times. By how many days does the "
+    "statement move on?"
 )
 def one_day_at_a_time(n, train_size, test_size, gap):
     starts = range(n - train_size - gap - test_size + 1)
@@ -1147,8 +1263,8 @@ def one_day_at_a_time(n, train_size, test_size, gap):
 
 
 @rolling_split.mistake(
-    "Your folds don't share any days: the next begins where the one before ended. May the days of "
-    "a test be trained on later?"
+    "Your folds share no days: the next one begins where the one before ended. May a later fold "
+    "train on days that an earlier fold has tested?"
 )
 def nothing_shared(n, train_size, test_size, gap):
     folds, start = [], 0
@@ -1172,7 +1288,8 @@ def on_by_the_training_part(n, train_size, test_size, gap):
 
 
 @rolling_split.mistake(
-    "Your last test part is shorter than the others. What becomes of a rest, by the statement?"
+    "Your last test part is shorter than the others. What does the statement do with a fold that "
+    "doesn't fit?"
 )
 def rest_tested(n, train_size, test_size, gap):
     folds, start = [], 0
@@ -1184,9 +1301,7 @@ def rest_tested(n, train_size, test_size, gap):
     return folds
 
 
-@rolling_split.mistake(
-    "Where the last day of all is the last day of a test, you leave that fold out. Does it fit?"
-)
+@rolling_split.mistake("You leave out a fold that ends on the last day of the series. Does it fit?")
 def last_fold_missing(n, train_size, test_size, gap):
     folds, start = [], 0
     while start + train_size + gap + test_size < n:
@@ -1197,8 +1312,8 @@ def last_fold_missing(n, train_size, test_size, gap):
 
 
 @rolling_split.mistake(
-    "Your folds are laid from the end, so that the rest is at the front. Where does the first fold "
-    "begin?",
+    "You count your folds from the end, so that days are left over at the beginning. On which "
+    "day does the first fold begin?",
     loses=("train", "test"),
 )
 def laid_from_the_end(n, train_size, test_size, gap):
@@ -1211,7 +1326,7 @@ def laid_from_the_end(n, train_size, test_size, gap):
 
 
 @rolling_split.mistake(
-    "There is a day more between training and test than `gap` says. `range` and `arange` stop "
+    "There is one day more between training and test than `gap` says. `range` and `arange` stop "
     "*before* their end."
 )
 def one_day_lost(n, train_size, test_size, gap):
@@ -1224,7 +1339,8 @@ def one_day_lost(n, train_size, test_size, gap):
 
 
 @rolling_split.mistake(
-    "The second of each pair is where you test, the first where you train. Which one lies ahead?",
+    "Your pairs are the wrong way round, with the test days first. Which part of a pair does the "
+    "statement put first?",
     loses=("train", "test"),
 )
 def trained_on_the_future(n, train_size, test_size, gap):
@@ -1237,7 +1353,7 @@ def trained_on_the_future(n, train_size, test_size, gap):
 
 
 @rolling_split.mistake(
-    "Your days are all one too high. Which number has the first day of the series?",
+    "All your days are one too high. Which number has the first day of the series?",
     loses=("train", "test"),
 )
 def counted_from_one(n, train_size, test_size, gap):
@@ -1250,7 +1366,7 @@ def counted_from_one(n, train_size, test_size, gap):
 
 
 @rolling_split.mistake(
-    "The right folds, the latest first. Which one does the statement put first?",
+    "The right folds, but the latest one first. Which one does the statement put first?",
     loses=("train", "test"),
 )
 def latest_first(n, train_size, test_size, gap):
@@ -1286,6 +1402,28 @@ names_forecast = Exercise(
     kind="predict",
     of="value",
 )
+
+
+@names_forecast.observe
+def _(candidate):
+    said = candidate()
+    names = (
+        "embedding",
+        "recurrent",
+        "output",
+        "longer",
+        "steps",
+        "predictions",
+        "padding",
+        "forgotten",
+    )
+    if type(said) is not dict:
+        raise TypeError(f"a dict of {', '.join(names)} is asked for")
+    found = {name: said[name] for name in names if name in said}
+    for name, given in found.items():
+        if isinstance(given, np.generic):  # single precision, too: it holds these numbers exactly
+            found[name] = given.item()
+    return found
 
 
 @names_forecast.answer
@@ -1378,7 +1516,7 @@ def one_hot_rows():
 
 
 @names_forecast.mistake(
-    "`recurrent`: you count one bias a unit. How many does torch keep?",
+    "`recurrent`: you count one bias for each unit. How many does torch have?",
     loses=("recurrent",),
 )
 def a_single_bias():
@@ -1395,7 +1533,7 @@ def a_single_bias():
 
 
 @names_forecast.mistake(
-    "`recurrent`: weights alone. What else does a unit learn?",
+    "`recurrent`: you count only the weights. What else does a unit learn?",
     loses=("recurrent",),
 )
 def no_recurrent_bias():
@@ -1412,8 +1550,7 @@ def no_recurrent_bias():
 
 
 @names_forecast.mistake(
-    "`recurrent`: that is a linear layer from 10 to 32. By which weights does the old state "
-    "come in?",
+    "`recurrent`: that is a linear layer from 10 to 32. Which weights multiply the old state?",
     loses=("recurrent",),
 )
 def no_way_from_state_to_state():
@@ -1430,7 +1567,7 @@ def no_way_from_state_to_state():
 
 
 @names_forecast.mistake(
-    "`recurrent`: you count the weights anew at each step. How many sets of them are there?",
+    "`recurrent`: you count the weights again for each step. How many sets of weights are there?",
     loses=("recurrent",),
 )
 def weights_at_every_step():
@@ -1447,7 +1584,7 @@ def weights_at_every_step():
 
 
 @names_forecast.mistake(
-    "`output`: weights alone. What else does a linear layer learn?",
+    "`output`: you count only the weights. What else does a linear layer learn?",
     loses=("output",),
 )
 def no_output_bias():
@@ -1464,8 +1601,8 @@ def no_output_bias():
 
 
 @names_forecast.mistake(
-    "`longer`: a name of twice the length takes twice the steps. Does a step bring parameters"
-    " of its own?",
+    "`longer`: a name of twice the length takes twice the steps. Does a step have parameters of "
+    "its own?",
     loses=("longer",),
 )
 def twice_as_many():
@@ -1482,8 +1619,8 @@ def twice_as_many():
 
 
 @names_forecast.mistake(
-    "`steps`: you let the network read the mark behind the name. What would it have to "
-    "predict then? Two of your other numbers may follow from that.",
+    "`steps`: you let the network read the mark after the name. What would it have to predict "
+    "then? Check your other numbers, too.",
     loses=("steps",),
 )
 def both_marks_read():
@@ -1535,7 +1672,8 @@ def letters_only_predicted():
 
 
 @names_forecast.mistake(
-    "`predictions`: you let the network predict the mark at the front, too. From what?",
+    "`predictions`: you let the network predict the mark before the name, too. What has it read "
+    "by then?",
     loses=("predictions",),
 )
 def both_marks_predicted():
@@ -1569,7 +1707,7 @@ def all_places():
 
 
 @names_forecast.mistake(
-    "`padding`: that is the padding of the shortest name. Has any other one some?",
+    "`padding`: that is the padding of the shortest name. Does another name have padding, too?",
     loses=("padding",),
 )
 def padding_of_the_shortest():
@@ -1586,7 +1724,7 @@ def padding_of_the_shortest():
 
 
 @names_forecast.mistake(
-    "`padding`: a place where the mark is to be predicted counts in the loss.",
+    "`padding`: a place where the mark has to be predicted isn't padding: it counts in the loss.",
     loses=("padding",),
 )
 def places_without_letters():
@@ -1620,7 +1758,7 @@ def one_step_short():
 
 
 @names_forecast.mistake(
-    "`forgotten`: you divide by the steps. Each step multiplies. By what?",
+    "`forgotten`: you divide by the number of steps. But each step multiplies. By which number?",
     loses=("forgotten",),
 )
 def a_thousand_steps():
@@ -1645,32 +1783,34 @@ too_good_forecast = Question(
     minutes=12,
     outcomes=(HONEST,),
     rubric="""\
-- 1 point: the split looks ahead: windows overlap, so with a random split a test day stands among
-  the inputs, or as the target, of training windows. It must be split by time, with whole windows on
-  one side.
-- 1 point: the scaling looks ahead, too: mean and deviation (or largest value) were taken of all
-  days, test days among them. Of the training part only.
+- 1 point: the split looks ahead: windows overlap, so with a random split the hours of the test
+  stand among the inputs, or are the target, of training windows. It must be split by time, with
+  whole windows on one side.
+- 1 point: the scaling looks ahead, too: smallest and largest value (or mean and deviation) were
+  taken from all hours, those of the test too. They must come from the training part only.
 - 1 point: says that without a baseline the number says nothing, and names at least a seasonal naive
-  forecast (the same hour of the day before, or of the week before), on the same test days.
-- 1 point: asks for what the network knew when it forecast: on the test it got the true last hours
-  (one step ahead), at work it would have to live on its own forecasts for 48 hours; the test has
-  to do what the job will ask.
-- 1 point: a test that would settle it: several forecast origins, one after the other, each trained
-  on what lay before (rolling); the error for each of the 48 hours, beside the baseline, with its
-  spread.
+  forecast, for the same hours of the test: as at this hour a week before, or on the last day that
+  is known. (As a day before isn't enough by itself: for hours 25 to 48 that day isn't known yet.)
+- 1 point: asks what the network knew when it made the forecast: in the test it got the true last
+  hours (one step ahead), at work it would have to go on from its own forecasts for 48 hours; the
+  test must do the same.
+- 1 point: a test that would settle it: several times at which forecasts begin, one after the other,
+  each with training on what lay before (rolling); the error for each of the 48 hours, beside the
+  baseline, with its spread.
 - No point for "overfitting" or "more data" without saying of what.""",
     exemplars={
         "full": """\
-I don't believe the 97 % yet. The windows were shuffled before they were split, and neighbouring
-windows share all but one hour, so the hours of the test stand in training windows: the network has
-seen them. Split by time instead, last year for the test, and no window over the border. The scaling
-was done on everything, which also looks ahead; take mean and deviation of the training part. Then
-97 % of what? Consumption has a daily and a weekly rhythm, so "as at this hour a week ago" will be
-good already: show it beside the network on the same days. And on the test the network always got
-the true hour before, but the control room wants 48 hours ahead, where it must feed on its own
-forecasts and its errors pile up. I would take twelve origins, a month apart, train each time on
-what lay before, forecast 48 hours freely, and draw the error for each hour ahead beside that of the
-seasonal forecast, with the spread over the origins.""",
+I don't believe the 97 % yet: neighbouring windows share all but one hour, so with a random split
+nearly every hour of the test was also an input or a target in training, and the network has seen
+it. Split by time instead, with the last year for the test and no window across the border. The
+scaling looks ahead, too: the smallest and the largest value must come from the training part only.
+Then 97 % means nothing without a baseline: electricity has a daily and a weekly rhythm, so "as at
+this hour a week ago" probably explains much of the variance already, and it has to be measured on
+the same hours. In the test the network always got the true hours before the one that it predicted,
+but the control room needs 48 hours ahead, where the network must go on from its own forecasts and
+its errors add up. I would take twelve starting times, a month apart, train each time on what lay
+before, and forecast 48 hours from there without new data. Then I would draw the error for each hour
+ahead beside that of the seasonal forecast, with the spread over the twelve starting times.""",
         "partial": """\
 You can't split a time series at random, the test must be later than the training. I would also
 compare it with a simple forecast like the value from last week.""",
