@@ -85,7 +85,9 @@ class Recall(SphinxDirective):
             LOGGER.error(f"recall {name!r}: {error}", location=where, type="recall")
             return []
         known[name] = {"where": (self.env.docname, self.lineno), **data}
+        return [self.rendered(name, data)]
 
+    def rendered(self, name: str, data: dict[str, Any]) -> nodes.Node:
         node = recall("", ids=[f"recall-{name}"])
         node += self.markdown(data["question"])
         for choice in sorted(data["choices"], key=lambda choice: place(name, choice["text"])):
@@ -94,7 +96,7 @@ class Recall(SphinxDirective):
             why = nodes.container("", classes=["recall-why"])
             why += self.markdown(f"**{kind.capitalize()}.** {choice['why']}")
             node += fold("", head, why, classes=[f"recall-{kind}"])
-        return [node]
+        return node
 
     def markdown(self, text: str) -> list[nodes.Node]:
         box = nodes.Element()

@@ -40,9 +40,10 @@ document.addEventListener("DOMContentLoaded", () => {
     };
     // a page that was only opened hasn't been begun
     let moved = false;
+    const leave = () => (moved || scrollY > 0) && note();
     addEventListener("scroll", () => (moved = true), { passive: true });
-    addEventListener("pagehide", () => moved && note());
-    document.addEventListener("visibilitychange", () => document.hidden && moved && note());
+    addEventListener("pagehide", leave);
+    document.addEventListener("visibilitychange", () => document.hidden && leave());
   }
 
   const pages = kept();

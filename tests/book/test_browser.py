@@ -178,7 +178,7 @@ def test_a_reader_goes_on_where_they_stopped_and_sees_what_was_read(browser, add
     tab.goto(f"{address}chapters/neurons.html")
     section = tab.locator("article section section").nth(1)
     place = section.get_attribute("id")
-    section.evaluate("node => node.scrollIntoView()")
+    section.evaluate("node => node.scrollIntoView({behavior: 'instant'})")
     tab.wait_for_function("scrollY > 100")
     tab.goto(f"{address}index.html")
     offer = tab.locator(".go-on")
@@ -187,8 +187,10 @@ def test_a_reader_goes_on_where_they_stopped_and_sees_what_was_read(browser, add
     offer.locator("a").click()
     assert tab.url == f"{address}chapters/neurons.html#{place}"
 
-    tab.evaluate("scrollTo(0, document.body.scrollHeight)")
-    tab.wait_for_function("scrollY > 100")
+    tab.goto(f"{address}chapters/neurons.html")
+    tab.locator(".prev-next-footer").evaluate("node => node.scrollIntoView({behavior: 'instant'})")
+    bottom = "document.querySelector('article').getBoundingClientRect().bottom < innerHeight"
+    tab.wait_for_function(bottom)
     tab.goto(f"{address}chapters/introduction.html")
     read = tab.locator(".bd-sidebar-primary .was-read")
     assert [link.get_attribute("href") for link in read.all()] == ["neurons.html"]
@@ -208,3 +210,65 @@ def test_something_else_under_our_name_does_no_harm(browser, address, kept):
     tab.goto(f"{address}index.html")
     assert not tab.locator(".go-on").count() and not complaints
     tab.context.close()
+
+
+DAY = 24 * 3600 * 1000
+
+
+def test_questions_come_back_at_growing_intervals(browser, address):
+    """With the browser's clock moved on: 1 day, then 3, then 7; a wrong answer begins again."""
+    context = browser.new_context()
+    tab = context.new_page()
+    complaints = watched(tab, address)
+    tab.clock.install(time=0)
+    tab.goto(f"{address}pages/review.html")
+    status, shown = tab.locator(".review [role=status]"), tab.locator(".recall:visible")
+    assert "haven't answered any" in status.inner_text() and not shown.count()
+
+    tab.goto(f"{address}chapters/neurons.html")
+    first, second = tab.locator(".recall").nth(0), tab.locator(".recall").nth(1)
+    names = [block.get_attribute("id") for block in (first, second)]
+    first.locator(".recall-right summary").click()
+    assert first.locator("[role=status]").text_content() == "Right."
+    second.locator(".recall-wrong summary").first.click()
+    second.locator(".recall-right summary").click()  # the first one opened is the answer
+    now = 0
+    for days, due in ((1, names), (3, names[:1]), (7, names[:1])):
+        tab.goto(f"{address}pages/review.html")
+        assert "None is due" in status.inner_text() or now
+        now += days * DAY
+        tab.clock.set_system_time(now)
+        tab.goto(f"{address}index.html")
+        assert tab.locator(".due a").inner_text().startswith(f"{len(due)} question")
+        tab.locator(".due a").click()
+        tab.wait_for_function("document.querySelector('.review [role=status]')?.textContent")
+        assert [block.get_attribute("id") for block in shown.all()] == due
+        assert status.inner_text().startswith(f"{len(due)} of the 2")
+        for name in due:
+            tab.locator(f"#{name} .recall-right summary").click()
+        if days == 1:  # the second comes back later than the test looks
+            forgotten = tab.evaluate("JSON.parse(localStorage.getItem('dlcourse:recall'))")
+            steps = [forgotten[name.removeprefix("recall-")]["step"] for name in names]
+            assert steps == [1, 1]
+            tab.evaluate(
+                """name => {
+                    const kept = JSON.parse(localStorage.getItem('dlcourse:recall'));
+                    kept[name].due *= 1000;
+                    localStorage.setItem('dlcourse:recall', JSON.stringify(kept));
+                }""",
+                names[1].removeprefix("recall-"),
+            )
+    tab.get_by_role("button", name="Show all questions").click()
+    assert shown.count() > 100
+    tab.get_by_role("button", name="Forget my answers").click()
+    assert "haven't answered any" in status.inner_text()
+    assert not complaints
+    context.close()
+
+
+def test_all_questions_stand_there_without_scripts(browser, address):
+    still = browser.new_context(java_script_enabled=False).new_page()
+    still.goto(f"{address}pages/review.html")
+    assert still.locator(".recall").count() > 100 and still.locator(".recall").last.is_visible()
+    assert not still.locator(".review").is_visible()
+    still.context.close()
