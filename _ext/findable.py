@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from outcomes import front_matter
+from outcomes import about
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
@@ -75,12 +75,11 @@ def structured(root: Path, page: str, title: str, description: str) -> dict[str,
         "learningResourceType": KINDS[folder],
         "isPartOf": course,
     }
-    if folder == "chapters":
-        about = front_matter((root / f"{page}.md").read_text("utf-8"))
+    if folder == "chapters" and (chapter := about(root / f"{page}.md")):
         found |= {
-            "timeRequired": f"PT{about['minutes']}M",
-            "teaches": list(about["outcomes"].values()),
-            "competencyRequired": about["needs"],
+            "timeRequired": f"PT{chapter['minutes']}M",
+            "teaches": list(chapter["outcomes"].values()),
+            "competencyRequired": chapter["needs"],
         }
     return found
 

@@ -39,6 +39,14 @@ def front_matter(text: str) -> dict[str, Any]:
         raise
 
 
+def about(page: Path) -> dict[str, Any]:
+    """The same of a page's file; {} where there is none: the directive says what is wrong."""
+    try:
+        return front_matter(page.read_text("utf-8"))
+    except Malformed:
+        return {}
+
+
 def _checked(data: Located) -> dict[str, Any]:
     if not isinstance(data.value, dict) or "dlcourse" not in data.value:
         raise data.fail("the front matter has no 'dlcourse' (minutes, outcomes, needs)")

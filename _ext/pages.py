@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from outcomes import front_matter
+from outcomes import about
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
@@ -66,9 +66,8 @@ def describe(app: Sphinx, page: str, template: str, context: dict, doctree: Any)
     if doctree is None or 'name="description"' in context.get("metatags", ""):
         return
     text = ""
-    if page.startswith("chapters/"):
-        taught = front_matter(Path(app.srcdir, f"{page}.md").read_text("utf-8"))["outcomes"]
-        text = f"Learn to {'; '.join(taught.values())}."
+    if page.startswith("chapters/") and (found := about(Path(app.srcdir, f"{page}.md"))):
+        text = f"Learn to {'; '.join(found['outcomes'].values())}."
     for paragraph in doctree.findall(nodes.paragraph):
         if text:
             break
