@@ -8,7 +8,6 @@ in JSON-LD what it is (schema.org: Course, LearningResource).
 
 import json
 import re
-import tomllib
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,8 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from outcomes import about
 from sphinx.application import Sphinx
 from sphinx.config import Config
+
+from pages import urls
 
 DESCRIPTION = re.compile(r'<meta (?=[^>]*name="description")[^>]*content="([^"]*)"')
 LICENCE = "https://creativecommons.org/licenses/by/4.0/"
@@ -29,11 +30,7 @@ KINDS = {"chapters": "chapter", "exercises": "exercise sheet"}
 
 def homepage(root: Path) -> str:
     """The address of the published site."""
-    return _urls(root)["Homepage"]
-
-
-def _urls(root: Path) -> dict[str, str]:
-    return tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
+    return urls(root)["Homepage"]
 
 
 def previewed(app: Sphinx, page: str, template: str, context: dict, doctree: Any) -> None:
@@ -87,7 +84,7 @@ def structured(root: Path, page: str, title: str, description: str) -> dict[str,
 def reported(app: Sphinx, page: str, template: str, context: dict, doctree: Any) -> None:
     """Where a mistake on this page is reported, for ``templates/report.html``."""
     asked = urlencode({"title": f"{page}: ", "body": "What is wrong, and where on the page?"})
-    context["report"] = f"{_urls(Path(app.srcdir))['Repository']}/issues/new?{asked}"
+    context["report"] = f"{urls(Path(app.srcdir))['Repository']}/issues/new?{asked}"
 
 
 def describe(app: Sphinx, page: str, template: str, context: dict, doctree: Any) -> None:

@@ -7,6 +7,8 @@ raw directives. Where the course lives comes from ``[project.urls]`` in pyprojec
 import shutil
 import textwrap
 import tomllib
+from collections.abc import Iterator
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -20,10 +22,15 @@ from sphinx.transforms import SphinxTransform
 COLAB = "https://colab.research.google.com/github/"
 
 
+@cache
+def urls(root: Path) -> dict[str, str]:
+    """Where the course lives."""
+    return tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
+
+
 def repository(root: Path) -> str:
     """``owner/name`` of the course's repository."""
-    urls = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
-    return urls["Repository"].removesuffix("/").removeprefix("https://github.com/")
+    return urls(root)["Repository"].removesuffix("/").removeprefix("https://github.com/")
 
 
 class SheetLinks(SphinxTransform):
@@ -60,20 +67,22 @@ class SheetLinks(SphinxTransform):
             return
 
 
+def long_paragraphs(doctree: nodes.document) -> Iterator[str]:
+    for paragraph in doctree.findall(nodes.paragraph):
+        text = " ".join(paragraph.astext().split())
+        if len(text) >= 40 and isinstance(paragraph.parent, nodes.section):
+            yield text
+
+
 def describe(app: Sphinx, page: str, template: str, context: dict, doctree: Any) -> None:
     """A description for search engines, where a page gives none: what a chapter teaches, or the
     first paragraph."""
     if doctree is None or 'name="description"' in context.get("metatags", ""):
         return
-    text = ""
     if page.startswith("chapters/") and (found := about(Path(app.srcdir, f"{page}.md"))):
         text = f"Learn to {'; '.join(found['outcomes'].values())}."
-    for paragraph in doctree.findall(nodes.paragraph):
-        if text:
-            break
-        said = " ".join(paragraph.astext().split())
-        if len(said) >= 40 and isinstance(paragraph.parent, nodes.section):
-            text = said
+    else:
+        text = next(long_paragraphs(doctree), "")
     if text:
         short = escape(textwrap.shorten(text, 160, placeholder=" …"), quote=True)
         context["metatags"] = (

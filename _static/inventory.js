@@ -5,21 +5,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const questions = [...form.querySelectorAll("fieldset")];
     const place = form.querySelector(".inventory-result");
     const status = place.querySelector("[role=status]");
-    const key = `dlcourse:${form.dataset.name}`;
-    const taken = () => {
-      try {
-        return JSON.parse(localStorage.getItem(key)) ?? [];
-      } catch {
-        return []; // a browser that keeps nothing, or something else under our name
-      }
-    };
-    const keep = (results) => {
-      try {
-        localStorage.setItem(key, JSON.stringify(results));
-      } catch {
-        // the result is shown all the same
-      }
-    };
+    const { get: taken, set: keep } = keptIn(form.dataset.name, []);
     const say = (tag, text, to = status) => {
       const node = document.createElement(tag);
       node.textContent = text;
@@ -79,11 +65,7 @@ document.addEventListener("DOMContentLoaded", () => {
       table(results.slice(-4));
     });
     place.querySelector("[type=button]").addEventListener("click", () => {
-      try {
-        localStorage.removeItem(key);
-      } catch {
-        // nothing was kept
-      }
+      keep([]);
       status.replaceChildren();
       say("p", "Forgotten.");
     });

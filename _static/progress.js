@@ -1,28 +1,13 @@
 // Where a reader is: how far each chapter and sheet was read stays in the reader's own browser. The
 // front page offers to go on; the list of pages marks what was read to its end.
 document.addEventListener("DOMContentLoaded", () => {
-  const KEY = "dlcourse:read";
   const ENOUGH = 0.95; // of a page: below lie its sources
   const root = document.documentElement.dataset.content_root ?? "./";
   const pageOf = (url) => {
     const base = new URL(root, location.href).pathname;
     return url.pathname.startsWith(base) ? url.pathname.slice(base.length) : "";
   };
-  const kept = () => {
-    try {
-      const found = JSON.parse(localStorage.getItem(KEY)) ?? {};
-      return typeof found === "object" && !Array.isArray(found) ? found : {};
-    } catch {
-      return {}; // a browser that keeps nothing, or something else under our name
-    }
-  };
-  const keep = (pages) => {
-    try {
-      localStorage.setItem(KEY, JSON.stringify(pages));
-    } catch {
-      // one reads all the same
-    }
-  };
+  const { get: kept, set: keep } = keptIn("read", {});
 
   const page = pageOf(new URL(location.href));
   const article = document.querySelector("article");

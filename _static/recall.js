@@ -1,25 +1,10 @@
 // Recall questions (_ext/recall.py): the first choice that a reader opens is the answer. It is kept in
 // the reader's own browser, and the page of all questions (_ext/review.py) shows those that are due.
 document.addEventListener("DOMContentLoaded", () => {
-  const KEY = "dlcourse:recall";
   const DAY = 24 * 3600 * 1000;
   const STEPS = [1, 3, 7, 16, 35, 90]; // days until a question comes back
   const root = document.documentElement.dataset.content_root ?? "./";
-  const kept = () => {
-    try {
-      const found = JSON.parse(localStorage.getItem(KEY)) ?? {};
-      return typeof found === "object" && !Array.isArray(found) ? found : {};
-    } catch {
-      return {}; // a browser that keeps nothing, or something else under our name
-    }
-  };
-  const keep = (answers) => {
-    try {
-      localStorage.setItem(KEY, JSON.stringify(answers));
-    } catch {
-      // one answers all the same
-    }
-  };
+  const { get: kept, set: keep } = keptIn("recall", {});
   const isDue = (answer) => answer && answer.due <= Date.now();
   const add = (parent, tag, text) => {
     const node = document.createElement(tag);
