@@ -16,13 +16,16 @@ fails is executed again when Sphinx reads it, and that is where the failure is t
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import wraps
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from jupyter_cache import get_cache
+from jupyter_cache.cache.main import JupyterCacheBase
 from myst_nb.core.execute import ExecutionError, create_client
 from myst_nb.core.read import create_nb_reader
 from sphinx.application import Sphinx
@@ -32,6 +35,7 @@ from sphinx.util import logging
 from dlcourse import closure
 
 DISPLAY_NAME = re.compile(r'("?display_name"?\s*:\s*)("[^"\n]*"|\'[^\'\n]*\'|[^\n,}]*)')
+WRITING = RLock()
 MAGIC = re.compile(r"(?m)^(\s*)[%!?].*$")  # IPython's lines, which Python's parser refuses
 
 
@@ -112,7 +116,22 @@ def execute(app: Sphinx, env: Any, docnames: Iterable[str]) -> None:
         list(pool.map(alone, [name for name in docnames if env.fresh_keys.get(name)]))
 
 
+def one_at_a_time(write: Callable) -> Callable:
+    """``write``, which waits until no other thread is in it."""
+
+    @wraps(write)
+    def alone(*args: Any, **kwargs: Any) -> Any:
+        with WRITING:
+            return write(*args, **kwargs)
+
+    return alone
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
+    # after each write jupyter-cache deletes what is too old, and takes for that what another thread
+    # has noted since it looked, and not written yet
+    write = JupyterCacheBase.cache_notebook_bundle
+    JupyterCacheBase.cache_notebook_bundle = one_at_a_time(write)
     app.connect("builder-inited", check_root)
     app.connect("env-get-outdated", outdated)
     app.connect("source-read", stamp)

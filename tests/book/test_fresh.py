@@ -4,8 +4,13 @@ Each chapter notes its runs in a file, so that it isn't Sphinx's word that is be
 """
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
+import fresh
 import pytest
+from jupyter_cache import get_cache
+from jupyter_cache.cache.main import CacheBundleIn, JupyterCacheBase
+from nbformat.v4 import new_code_cell, new_notebook
 
 NOTE = """
 ```{{code-cell}} ipython3
@@ -145,3 +150,34 @@ def test_a_book_that_would_run_another_copy_of_the_package_is_refused(built):
     done = built.build(own_package=False)
     assert done.returncode != 0
     assert "pip install -e ." in done.stdout
+
+
+def test_what_is_cached_side_by_side_is_all_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(  # as setup() does
+        JupyterCacheBase,
+        "cache_notebook_bundle",
+        fresh.one_at_a_time(JupyterCacheBase.cache_notebook_bundle),
+    )
+    assert get_cache(tmp_path).db is not None
+
+    def write(number):
+        notebook = new_notebook(cells=[new_code_cell(f"print({number})")])
+        bundle = CacheBundleIn(notebook, f"chapters/{number}.md")
+        get_cache(tmp_path).cache_notebook_bundle(bundle, check_validity=False)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(60)))
+    assert len(get_cache(tmp_path).list_cache_records()) == 60
+
+
+def test_the_book_writes_its_cache_that_way():
+    class App:
+        def connect(self, *_):
+            pass
+
+    before = JupyterCacheBase.cache_notebook_bundle
+    try:
+        fresh.setup(App())
+        assert JupyterCacheBase.cache_notebook_bundle.__wrapped__ is before
+    finally:
+        JupyterCacheBase.cache_notebook_bundle = before

@@ -10,7 +10,8 @@ from dlcourse.grading.strict import VERDICT
 
 def locked(source, *outputs, **about):
     about = {"grade_id": "twice_check", "locked": True, "schema_version": 3} | about
-    return new_code_cell(source, metadata={"nbgrader": about}, outputs=[*outputs])
+    # an id drawn at random may hold what a test looks for
+    return new_code_cell(source, metadata={"nbgrader": about}, outputs=[*outputs], id="cell")
 
 
 def masked(*cells):
