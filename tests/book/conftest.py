@@ -1,17 +1,21 @@
 """What the book's tests share: the repository, the built site, and a small book to be built."""
 
+import functools
+import http.server
 import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "_ext"))  # where the book's own Sphinx extensions live
+# where the book's own Sphinx extensions live, and what runs in the page
+sys.path[:0] = [str(ROOT / "_ext"), str(ROOT / "_ext" / "browser")]
 
 HEADER = """\
 ---
@@ -41,6 +45,23 @@ def site() -> Path:
     if not (html / "index.html").is_file():
         pytest.skip("the site isn't built: run `make course`, or `jupyter-book build . -W -n`")
     return html
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="session")
+def address(site):
+    """The site, served on a free port."""
+    handler = functools.partial(Quiet, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ class CheckFailed(AssertionError):
 
     def __init__(self, verdict: Verdict, shown: bool = False):
         super().__init__(verdict.text())
+        self.verdict = verdict
         self._lines = verdict.headline if shown else verdict.text()
 
     def _render_traceback_(self) -> list[str]:  # IPython shows this list instead
