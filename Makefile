@@ -17,8 +17,9 @@ export PYTHONUTF8 := 1
 PACKAGING := pyproject.toml setup.py constraints.txt
 PACKAGE := $(shell find dlcourse -name '*.py' -o -name '*.json' -not -path '*/__pycache__/*')
 SHEETS := $(wildcard solutions/*.py) $(filter dlcourse/checks/% dlcourse/grading/%,$(PACKAGE))
-BOOK := _config.yml _toc.yml index.md references.bib package-lock.json \
-	$(shell find chapters pages _ext _static -type f -not -path '*/__pycache__/*')
+PROSE := index.md references.bib $(wildcard chapters/*.md pages/*.md)
+BOOK := $(PROSE) _config.yml _toc.yml package-lock.json \
+	$(shell find chapters/results pages/course.yml _ext _static -type f -not -path '*/__pycache__/*')
 
 .PHONY: help course test test-all check lab serve bench update clean environment site sample wheel \
 	sheets
@@ -110,9 +111,12 @@ site: $(STAMPS)/site
 	@echo "site: up to date"
 $(STAMPS)/site: $(BOOK) $(PACKAGE) $(STAMPS)/sheets $(STAMPS)/wheel
 	@echo "Building the site; chapters whose code or package changed are executed."
-	@rm -rf _build/html _build/.doctrees # a warm build after a failed one hides its warnings
+	@# warm only after prose alone, and not after a build that failed: it would hide its warnings
+	@[ -z "$(filter-out $(PROSE),$?)" ] && [ -f $@ ] && [ ! -f $@.begun ] \
+		|| rm -rf _build/html _build/.doctrees
+	@touch $@.begun
 	@$(VENV)/bin/jupyter-book build . -W -n --keep-going
-	@touch $@
+	@rm $@.begun && touch $@
 
 sample: $(STAMPS)/sample
 	@echo "sample: up to date"
