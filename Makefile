@@ -21,8 +21,8 @@ PROSE := index.md references.bib $(wildcard chapters/*.md pages/*.md)
 BOOK := $(PROSE) _config.yml _toc.yml package-lock.json \
 	$(shell find chapters/results pages/course.yml _ext _static -type f -not -path '*/__pycache__/*')
 
-.PHONY: help course test test-all check lab serve bench update clean environment site sample wheel \
-	sheets
+.PHONY: help course test test-all check lab serve bench lighthouse update clean environment site \
+	sample wheel sheets
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -51,6 +51,9 @@ serve: ## the site on http://localhost:8000
 
 bench: $(VENV)/dev.stamp ## speed, as ratios measured in one run
 	@for b in benchmarks/[a-z]*.py; do $(PY) "$$b" || exit 1; done
+
+lighthouse: $(VENV)/dev.stamp site ## how fast and how accessible the site's heaviest pages are
+	@CHROME_PATH="$$(command -v chromium)" $(PY) benchmarks/lighthouse.py
 
 update: ## renew constraints.txt with the newest versions that fit
 	@$(PYTHON) -m venv build/update

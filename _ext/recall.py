@@ -17,6 +17,7 @@ right one may be written first without always standing first. The data stays in
 """
 
 import hashlib
+from string import ascii_uppercase
 from typing import Any
 
 from docutils import nodes
@@ -90,9 +91,11 @@ class Recall(SphinxDirective):
     def rendered(self, name: str, data: dict[str, Any]) -> nodes.Node:
         node = recall("", ids=[f"recall-{name}"])
         node += self.markdown(data["question"])
-        for choice in sorted(data["choices"], key=lambda choice: place(name, choice["text"])):
+        choices = sorted(data["choices"], key=lambda choice: place(name, choice["text"]))
+        for letter, choice in zip(ascii_uppercase, choices, strict=False):
             kind = "right" if choice["right"] else "wrong"
-            head = foldhead("", "", *self.inline(choice["text"]))
+            # to speak of; and a choice that is a formula alone has a name
+            head = foldhead("", "", nodes.strong("", f"{letter} "), *self.inline(choice["text"]))
             why = nodes.container("", classes=["recall-why"])
             why += self.markdown(f"**{kind.capitalize()}.** {choice['why']}")
             node += fold("", head, why, classes=[f"recall-{kind}"])

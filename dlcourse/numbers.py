@@ -6,6 +6,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+PACKAGE = Path(__file__).parent
+
 
 def _plain(value: Any) -> Any:
     """NumPy scalars and arrays of one entry as Python's own; everything else as it is."""
@@ -17,10 +19,13 @@ def glue(**values: Any) -> None:
 
     NumPy scalars become Python's: otherwise the page reads ``np.float64(0.89)``, or nothing at all
     where a format is given. Strings stay as they are. Raises ValueError for an array, of which the
-    page would show a repr.
+    page would show a repr. In a chapter's notebook, outside of the book, it does nothing: there the
+    text has its numbers.
     """
-    from myst_nb import glue as myst_glue  # in the book only: importing it costs a second
-
+    try:
+        from myst_nb import glue as myst_glue  # importing it costs a second
+    except ImportError:
+        return
     for name, value in values.items():
         plain = _plain(value)
         if not isinstance(plain, str | int | float):
@@ -35,11 +40,14 @@ def recorded(slug: str) -> dict[str, Any]:
     """The recorded run of a unit: ``chapters/results/<slug>.json``.
 
     Looked for from the current directory upwards, so that it is found from the repository's root
-    and from a chapter's folder alike. Raises ValueError naming the command that makes it.
+    and from a chapter's folder alike; then in the package, whose wheel has those of its version,
+    and in the repository that it is installed from.
+    Raises ValueError naming the command that makes it.
     """
     here = Path.cwd()
-    for folder in (here, *here.parents):
-        path = folder / "chapters" / "results" / f"{slug}.json"
+    folders = [each / "chapters" / "results" for each in (here, *here.parents, PACKAGE.parent)]
+    for folder in (*folders, PACKAGE / "results"):  # setup.py puts them there
+        path = folder / f"{slug}.json"
         if path.is_file():
             return json.loads(path.read_text("utf-8"))
     module = slug.replace("-", "_")

@@ -20,7 +20,9 @@ PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
 SIDE_BY_SIDE = ["-n", "auto", "--maxprocesses", "4", "--dist", "worksteal"]
 DLCOURSE = [sys.executable, "-m", "dlcourse.cli"]
 BOOK = ["jupyter-book", "build", ".", "-W", "-n", "--keep-going"]
-SITE_TESTS = ["tests/book/test_site.py", "tests/book/test_findable.py"]  # they read the built pages
+SITE_TESTS = [  # they read the built pages
+    f"tests/book/test_{name}.py" for name in ("site", "findable", "light", "notebooks")
+]
 LAST_LINES = 8  # of a command that fails among others, said again below the table
 
 

@@ -1,4 +1,5 @@
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -43,6 +44,21 @@ def test_a_recorded_run_is_found_from_the_root_and_from_below(tmp_path, monkeypa
     for folder in (tmp_path, results.parent):
         monkeypatch.chdir(folder)
         assert numbers.recorded("a-unit") == {"rows": [1]}
+
+
+@pytest.mark.parametrize("inside", ["site/package/results", "site/chapters/results"])
+def test_a_recorded_run_that_is_nowhere_above_comes_with_the_package(tmp_path, monkeypatch, inside):
+    monkeypatch.setattr(numbers, "PACKAGE", tmp_path / "site" / "package")
+    (tmp_path / inside).mkdir(parents=True)
+    (tmp_path / inside / "a-unit.json").write_text(json.dumps({"rows": [2]}))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert numbers.recorded("a-unit") == {"rows": [2]}
+
+
+def test_outside_of_the_book_nothing_is_glued(monkeypatch):
+    monkeypatch.setitem(sys.modules, "myst_nb", None)  # as if it weren't installed
+    numbers.glue(a=1.0)
 
 
 def test_a_missing_recorded_run_names_the_command_that_makes_it(tmp_path, monkeypatch):

@@ -196,18 +196,22 @@ def test_exactly_the_pages_with_code_were_executed(root, pages, toc):
     assert with_code >= {name for name in toc if name.startswith("chapters/")}
 
 
-def test_only_sheets_offer_colab_and_a_notebook(pages, toc):
+def test_sheets_and_chapters_offer_colab_and_a_notebook_and_no_other_page_does(pages, toc):
+    branches = {"exercises": "main", "chapters": "notebooks"}
     for name in toc:
         links = [tag["href"] for tag in parsed(pages[name]).find_all("a", href=True)]
-        is_sheet = name.startswith("exercises/")
-        assert any(f"/blob/main/{name}.ipynb" in link for link in links) == is_sheet, name
-        assert any(urlsplit(link).path.endswith(".ipynb") for link in links) == is_sheet, name
+        offered = [link for link in links if urlsplit(link).path.endswith(".ipynb")]
+        if branch := branches.get(name.partition("/")[0]):
+            assert any(f"/blob/{branch}/{name}.ipynb" in link for link in offered), name
+            assert any(not urlsplit(link).netloc for link in offered), name
+        else:
+            assert not offered, name
 
 
 def test_the_notebook_offered_is_the_sheet(root, site, pages, toc):
     for name in toc:
         if name.startswith("exercises/"):
-            tag = parsed(pages[name]).select_one(".sheet-links a.download")
+            tag = parsed(pages[name]).select_one(".notebook-links a.download")
             served = (pages[name].parent / unquote(tag["href"])).resolve()
             assert served.read_bytes() == (root / f"{name}.ipynb").read_bytes()
 
