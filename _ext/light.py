@@ -41,6 +41,8 @@ def lighten(app: Sphinx, page: str, template: str, context: dict, doctree: Any) 
         elif name not in sheets:
             sheets.append(name)
     context["css_files"] = kept
+    if page == "search":  # its template adds scripts that don't wait, and need those before them
+        return
     for script in context["script_files"]:
         attributes = getattr(script, "attributes", None)
         if attributes is None:

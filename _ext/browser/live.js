@@ -1,7 +1,7 @@
 // Live exercises (_ext/live.py): a click brings an editor and Python into the page, and with them the
 // check of the notebook. What a reader writes stays in their own browser, and leaves it as a notebook.
-(() => {
-  const folder = new URL(".", document.currentScript.src);
+const liveFolder = new URL(".", document.currentScript.src);
+document.addEventListener("DOMContentLoaded", () => {
   const LIMIT = 30_000; // milliseconds for one run
   const { get: kept, set: keep } = keptIn("answers", {});
   const typed = {}; // of this visit, for a browser that keeps nothing
@@ -30,10 +30,10 @@
   const turn = async (box, message) => {
     const given = [...document.querySelectorAll(".live-given")].filter((cell) => before(cell, box));
     if (!worker) {
-      worker = new Worker(new URL("worker.js", folder), { type: "module" });
+      worker = new Worker(new URL("worker.js", liveFolder), { type: "module" });
       ran = new Set();
       const named = /wheels\/([^"]+\.whl)/.exec(codeOf(given[0]))[1]; // what the sheet installs
-      const started = await ask({ wheel: new URL(`../../wheels/${named}`, folder).href });
+      const started = await ask({ wheel: new URL(`../../wheels/${named}`, liveFolder).href });
       if (started.kind !== "ready") {
         stop();
         return started;
@@ -85,7 +85,7 @@
     const stub = codeOf(answer);
     const output = Object.assign(document.createElement("div"), { className: "live-output" });
     output.setAttribute("role", "status");
-    const { edit } = await import(new URL("editor.js", folder));
+    const { edit } = await import(new URL("editor.js", liveFolder));
     const host = document.createElement("div");
     answer.replaceWith(host);
     check.hidden = true;
@@ -147,4 +147,4 @@
       });
     });
   }
-})();
+});
