@@ -33,6 +33,7 @@ export const edit = (parent, { text, label, keys, changed }) => {
       lineNumbers(),
       history(),
       drawSelection(),
+      EditorView.lineWrapping, // nothing to scroll sideways, on a phone least of all
       indentOnInput(),
       bracketMatching(),
       indentUnit.of("    "),
