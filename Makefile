@@ -22,7 +22,7 @@ BOOK := $(PROSE) _config.yml _toc.yml package-lock.json \
 	$(shell find chapters/results pages/course.yml _ext _static -type f -not -path '*/__pycache__/*')
 
 .PHONY: help course test test-all check lab serve bench lighthouse update clean environment site \
-	sample wheel sheets
+	sample wheel sheets print
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -48,6 +48,9 @@ lab: environment sheets ## JupyterLab with formgrader, on this folder
 serve: ## the site on http://localhost:8000
 	@test -f _build/html/index.html || { echo "No site yet: run make course first."; exit 1; }
 	@$(PY) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+print: site $(VENV)/dev.stamp ## the whole course as one PDF: build/course.pdf
+	@$(PY) _ext/paper.py
 
 bench: $(VENV)/dev.stamp ## speed, as ratios measured in one run
 	@for b in benchmarks/[a-z]*.py; do $(PY) "$$b" || exit 1; done

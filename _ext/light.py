@@ -23,7 +23,8 @@ from sphinx.errors import ExtensionError
 SITE_CSS = "styles/site.css"
 # in the order in which the theme loads them
 THEME = "styles/theme.css", "styles/pydata-sphinx-theme.css"
-OWN = ("katex/", "live/")  # of some pages only
+COURSE = "course.css", "print.css"  # ours, as they are
+PARTIAL = ("katex/", "live/")  # of some pages only
 FONTS = Path("vendor/fontawesome/webfonts")
 ICONS = "fa-solid-900.woff2"
 SIZE = re.compile(r'<svg [^>]*?width="([\d.]+)pt" height="([\d.]+)pt"')  # as matplotlib says it
@@ -36,7 +37,7 @@ def lighten(app: Sphinx, page: str, template: str, context: dict, doctree: Any) 
     kept = []
     for sheet in context["css_files"]:
         name = str(sheet.filename).partition("?")[0].removeprefix("_static/")
-        if name.startswith(OWN):
+        if name.startswith(PARTIAL):
             kept.append(sheet)
         elif name not in sheets:
             sheets.append(name)
@@ -74,9 +75,9 @@ def publish(app: Sphinx, error: Exception | None) -> None:
         return
     static = Path(app.outdir) / "_static"
     sheets = [*THEME, *getattr(app.env, "light_sheets", [])]
-    purged = [static / name for name in sheets if name != "course.css"]
+    purged = [static / name for name in sheets if name not in COURSE]
     command = [npm.node(), str(TOOL), str(app.outdir), str(static / SITE_CSS)]
-    command += [*map(str, purged), "--", str(static / "course.css")]
+    command += [*map(str, purged), "--", *(str(static / name) for name in COURSE)]
     environment = {"NODE_PATH": str(npm.install())}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     if done.returncode:
