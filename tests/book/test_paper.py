@@ -21,9 +21,9 @@ root: index
 parts:
   - caption: Foundations
     chapters:
-      - file: chapters/neurons
+      - file: chapters/capstone
         sections:
-          - file: exercises/neurons/neurons
+          - file: exercises/capstone/capstone
   - caption: Words
     chapters:
       - file: pages/glossary
@@ -48,9 +48,9 @@ def whole(soup: BeautifulSoup, selector: str) -> list[str]:
 
 
 def test_a_chapter_on_paper_has_its_title_and_every_fold_open(browser, address, site):
-    soup = BeautifulSoup((site / "chapters/neurons.html").read_text("utf-8"), "html.parser")
+    soup = BeautifulSoup((site / "chapters/capstone.html").read_text("utf-8"), "html.parser")
     tab = browser.new_context(color_scheme="dark").new_page()
-    tab.goto(f"{address}chapters/neurons.html")
+    tab.goto(f"{address}chapters/capstone.html")
     assert tab.locator("article details:not([open])").count() > 10
     text = printed(tab)
     assert words(soup.select_one("article h1").find(string=True)) in text[:20]
@@ -76,7 +76,7 @@ def test_on_paper_is_nothing_to_click(browser, address, scripts):
 
 def test_a_dark_page_is_printed_light_and_stays_dark(browser, address):
     tab = browser.new_context(color_scheme="dark").new_page()
-    tab.goto(f"{address}chapters/neurons.html")
+    tab.goto(f"{address}chapters/capstone.html")
     ground = "getComputedStyle(document.body).backgroundColor"
     tab.evaluate(f"addEventListener('beforeprint', () => window.ground = {ground})")
     dark = tab.evaluate(ground)
@@ -130,9 +130,9 @@ def test_the_outline_has_parts_chapters_sections_and_sheets(course):
     entries = flat(course, course.outline)
     assert [title for depth, title, _ in entries if depth == 0][1:] == ["Foundations", "Words"]
     chapters = [title for depth, title, _ in entries if depth == 1]
-    assert chapters[-2:] == ["The neuron", "Glossary"]
+    assert chapters[-2:] == ["A study of your own", "Glossary"]
     below = [title for depth, title, _ in entries if depth == 2]
-    assert {"Why it stops", "Neurons: exercises"} <= set(below)
+    assert {"Two kinds of luck", "A study of your own: exercises"} <= set(below)
     for _, title, index in entries:
         if title in chapters[-2:]:
             assert words(title) in words(course.pages[index].extract_text())[:30]
@@ -143,7 +143,7 @@ def test_the_contents_name_the_numbers_that_stand_on_the_sheets(course):
     last = len(course.pages) - 1
     assert course.page_labels[:3] == ["i", "ii", "1"]
     for _, title, index in flat(course, course.outline):
-        if title in ("The neuron", "Glossary"):
+        if title in ("A study of your own", "Glossary"):
             number = course.page_labels[index]
             assert words(title) + number in words(contents)
             drawn = words(course.pages[index + 1].extract_text())
@@ -167,8 +167,11 @@ def test_a_link_to_what_was_printed_leads_there(course):
             inside.add((index, numbers[sheet.indirect_reference.idnum], float(top)))
         else:  # to what wasn't
             address = link["/A"]["/URI"].removeprefix(homepage(paper.ROOT))
-            assert not address.startswith(("chapters/neurons", "exercises/neurons", "pages/gloss"))
-    assert {begins["The neuron"], begins["Glossary"]} <= {to for k, to, _ in inside if k == 1}
+            assert not address.startswith(
+                ("chapters/capstone", "exercises/capstone", "pages/gloss")
+            )
+    named = {to for k, to, _ in inside if k == 1}  # by the contents
+    assert {begins["A study of your own"], begins["Glossary"]} <= named
     terms = {(to, top) for k, to, top in inside if 1 < k < begins["Glossary"] <= to}
     assert len(terms) > 3  # each has its own place
 
@@ -178,10 +181,11 @@ def test_every_sheet_and_link_of_the_joined_pdf_has_its_tags(course):
     entries = tree["/ParentTree"]["/Nums"]
     parents = dict(zip(entries[::2], entries[1::2], strict=True))
     assert len(parents) == len(entries) / 2 and len(tree["/K"]) == 5  # title, and four pages
-    for sheet in course.pages:
+    numbers = {sheet.indirect_reference.idnum: k for k, sheet in enumerate(course.pages)}
+    for k, sheet in enumerate(course.pages):
         owners = [owner.get_object() for owner in parents[sheet["/StructParents"]]]
-        on = {owner.raw_get("/Pg").idnum for owner in owners if owner}
-        assert on == {sheet.indirect_reference.idnum}
+        on = {numbers[owner.raw_get("/Pg").idnum] for owner in owners if owner}
+        assert k in on and on <= {k - 1, k}  # what began on the sheet before goes on here
     for _, link in links(course):
         owner = parents[link["/StructParent"]].get_object()
         kids = [kid.get_object() for kid in owner["/K"]]  # numbers of text, and the link
