@@ -26,7 +26,7 @@ document.addEventListener("DOMContentLoaded", () => {
     worker = undefined;
     settle?.({ kind: "stopped", text });
   };
-  const run = (box, message) => (queue = queue.then(() => turn(box, message)));
+  const run = (box, message) => (queue = queue.catch(() => {}).then(() => turn(box, message)));
   const turn = async (box, message) => {
     const given = [...document.querySelectorAll(".live-given")].filter((cell) => before(cell, box));
     if (!worker) {
