@@ -21,7 +21,7 @@ from recall import fold, foldhead
 from sphinx import addnodes
 from sphinx.application import Sphinx
 
-from dlcourse.grading.convert import requirement
+from dlcourse.wheel import requirement
 
 FOLDER = "chapters"
 HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}

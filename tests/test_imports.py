@@ -28,7 +28,7 @@ ALLOWED = {
         "dlcourse.closure",
         "dlcourse.numbers",
     ),
-    "dlcourse.grading": ("dlcourse.checks",),
+    "dlcourse.grading": ("dlcourse.checks", "dlcourse.wheel"),
 }
 OUTSIDE = {"dlcourse.scratch": {"numpy"}, "dlcourse.checks": {"numpy", "IPython"}}
 

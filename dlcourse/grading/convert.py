@@ -8,9 +8,7 @@ points, mark schemes, nbgrader's metadata, and cell ids that stay the same from 
 import hashlib
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from dlcourse.checks.core.exercise import SHEET_IMPORTS
 from dlcourse.grading.course import find_sheet, overwrite
 from dlcourse.grading.errors import CourseError, needs
 from dlcourse.grading.sheet import BEGIN, END, ROLES, Cell, grade_id, read, verify
+from dlcourse.wheel import Homeless, requirement
 
 with needs("grading"):
     import nbformat
@@ -37,9 +36,13 @@ def convert(slug: str, root: str | Path = ".", into: str | Path | None = None) -
         unit = registry.unit(slug)
     except ValueError as error:
         raise CourseError(f"The sheet '{slug}' has no checks: {error}") from error
+    try:
+        wheel = requirement(root, unit.imports)
+    except Homeless as error:
+        raise CourseError(str(error)) from error
     shown = os.path.relpath(path, root)
     source = path.read_text(encoding="utf-8")
-    notebook = build(source, shown, unit, requirement(root, unit.imports))
+    notebook = build(source, shown, unit, wheel)
     out = Path(into or Path(root, "build", "source")) / slug / f"{slug}.ipynb"
     overwrite(out, nbformat.writes(notebook) + "\n")
     return out
@@ -145,28 +148,6 @@ except ImportError:
 
 import numpy as np
 {loads}from dlcourse.checks import check'''
-
-
-def requirement(root: str | Path = ".", imports: Sequence[str] = ()) -> str:
-    """What pip is asked for: this version's wheel, from where ``[project.urls]`` says it lives.
-
-    With the extra that brings torch where a unit's ``imports`` have it.
-
-    ``pyproject.toml`` is read where there is one: an editable install's metadata grows stale.
-    """
-    pyproject = Path(root, "pyproject.toml")
-    if pyproject.exists():
-        project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
-        version, home = project["version"], project.get("urls", {}).get("Homepage")
-    else:
-        about = metadata.metadata("dlcourse")
-        urls = dict(line.split(", ", 1) for line in about.get_all("Project-URL") or [])
-        version, home = about["Version"], urls.get("Homepage")
-    if not home:
-        raise CourseError("pyproject.toml must say under [project.urls] what the Homepage is.")
-    wheel = f"{home.rstrip('/')}/wheels/dlcourse-{version}-py3-none-any.whl"
-    extras = "data,torch" if "torch" in imports else "data"
-    return f"dlcourse[{extras}] @ {wheel}"
 
 
 def overview(cells: Iterable[Cell], unit: Any) -> str:

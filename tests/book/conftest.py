@@ -91,7 +91,7 @@ class Book:
             shutil.copytree(
                 ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
             )
-        for name in ("__init__.py", "closure.py", "numbers.py"):
+        for name in ("__init__.py", "closure.py", "numbers.py", "wheel.py"):
             self.write(f"dlcourse/{name}", (ROOT / "dlcourse" / name).read_text("utf-8"))
         if (ROOT / "build" / "npm" / "lock").is_file():  # fetched before
             (folder / "build").mkdir()

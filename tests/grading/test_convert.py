@@ -6,8 +6,9 @@ import pytest
 from nbgrader.nbgraderformat import MetadataValidator
 
 from dlcourse.checks.core import registry
-from dlcourse.grading.convert import build, convert, open_folds, requirement, setup
+from dlcourse.grading.convert import build, convert, open_folds, setup
 from dlcourse.grading.errors import CourseError
+from dlcourse.wheel import Homeless, requirement
 
 from .conftest import TINY
 
@@ -177,5 +178,11 @@ def test_whether_a_sheet_is_about_torch_is_what_its_checks_import():
 
 def test_a_project_without_homepage_is_refused(tmp_path):
     (tmp_path / "pyproject.toml").write_text('[project]\nversion = "3.2"\n')
-    with pytest.raises(CourseError, match="Homepage"):
+    with pytest.raises(Homeless, match="Homepage"):
         requirement(tmp_path)
+
+
+def test_a_sheet_of_a_project_without_homepage_is_refused(tiny_course):
+    (tiny_course / "pyproject.toml").write_text('[project]\nversion = "3.2"\n')
+    with pytest.raises(CourseError, match="Homepage"):
+        convert("tiny", tiny_course)
