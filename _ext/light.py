@@ -44,14 +44,19 @@ def lighten(app: Sphinx, page: str, template: str, context: dict, doctree: Any) 
     context["css_files"] = kept
     if page == "search":  # its template adds scripts that don't wait, and need those before them
         return
-    for script in context["script_files"]:
-        attributes = getattr(script, "attributes", None)
-        if attributes is None:
-            continue
-        if script.filename:
-            attributes.setdefault("defer", "defer")
-        elif "body" in attributes:  # an inline module runs in turn with scripts that are deferred
-            attributes["type"] = "module"
+    context["script_files"] = [waiting(script) for script in context["script_files"]]
+
+
+def waiting(script: Any) -> Any:
+    """A script that lets the text come first; a new one, because pages share theirs."""
+    attributes = dict(getattr(script, "attributes", {}))
+    if not attributes and not getattr(script, "filename", None):
+        return script
+    if script.filename:
+        attributes.setdefault("defer", "defer")
+    elif "body" in attributes:  # an inline module runs in turn with scripts that are deferred
+        attributes["type"] = "module"
+    return type(script)(script.filename, priority=script.priority, **attributes)
 
 
 def visit_image(self: Any, node: nodes.image) -> None:
