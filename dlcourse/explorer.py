@@ -54,6 +54,11 @@ class Axis:
         return raised if abs(math.log10(tick)) > 3 else f"{tick:g}"
 
 
+def tenths(n: int) -> str:
+    """``n / 10`` as SVG reads it with the fewest characters: ``-3`` is ``-.3``."""
+    return f"{n / 10:g}".replace("0.", ".", 1) if abs(n) < 10 else f"{n / 10:g}"
+
+
 class Explorer:
     """A figure with ``controls``, shown in a page, or standing still in a notebook.
 
@@ -100,17 +105,24 @@ class Explorer:
                 raise ValueError(f"at {settings} the lines are {list(lines)}, not {self.labels}")
 
     def _path(self, x: Sequence[float], y: Sequence[float], *, dots: bool) -> str:
-        """One line as an SVG path: a stroke between neighbours, or a stroke of no length each."""
+        """One line as an SVG path: a stroke between neighbours, or a stroke of no length each.
+
+        Strokes are the differences of places in tenths: a third to a half of what places take
+        once compressed, and nothing adds up, because places are rounded before.
+        """
         if len(x) != len(y):
             raise ValueError(f"a line needs as many x as y: {len(x)} and {len(y)}")
-        steps, pen_down = [], False
+        steps, last = [], None
         for px, py in zip(self.x.place(x), self.y.place(y), strict=True):
-            if math.isfinite(px) and math.isfinite(py):
-                at = f"{round(px, 1):g} {round(py, 1):g}"
-                steps.append(f"M{at}h0" if dots else f"{'L' if pen_down else 'M'}{at}")
-                pen_down = True
+            if not (math.isfinite(px) and math.isfinite(py)):
+                last = None
+                continue
+            at = round(10 * px), round(10 * py)
+            if dots or last is None:
+                steps.append(f"M{tenths(at[0])} {tenths(at[1])}{'h0' * dots}")
             else:
-                pen_down = False
+                steps.append(f"l{tenths(at[0] - last[0])} {tenths(at[1] - last[1])}")
+            last = at
         return "".join(steps)
 
     def _data(self) -> dict[str, object]:

@@ -35,7 +35,12 @@ def data(figure):
 
 
 def points(path):
-    return np.array([pair.split() for pair in re.findall(r"[ML]([\d.-]+ [\d.-]+)", path)], float)
+    """The places of a path: after M, and from there by the strokes after l."""
+    found = []
+    for command, *pair in re.findall(r"([Ml])([\d.-]+) ([\d.-]+)", path):
+        step = np.array(pair, float)
+        found.append(step if command == "M" else found[-1] + step)
+    return np.array(found)
 
 
 def test_a_figure_stands_still_at_its_start_without_a_script():
@@ -75,9 +80,17 @@ def test_a_line_ends_where_it_is_not_finite():
         return {"line": ([0, 1, 2, 3, 4], [1, 2, np.nan, np.inf, 3])}, "it ends"
 
     path = data(explorer(broken, dots=()))["paths"][0]
-    assert path.count("M") == 2 and path.count("L") == 2  # infinity is clipped, NaN isn't drawn
+    assert path.count("M") == 2 and path.count("l") == 2  # infinity is clipped, NaN isn't drawn
     logarithm = data(explorer(broken, dots=(), ylog=True, ylim=(0.1, 10)))["paths"][0]
     assert logarithm.count("M") == 2
+
+
+def test_strokes_add_up_to_where_the_values_are():
+    y = np.random.default_rng(0).random(500)
+    figure = explorer(lambda *_: ({"line": (np.linspace(0, 4, 500), y)}, "noise"), dots=())
+    at = points(data(figure)["paths"][0])
+    places = np.stack([figure.x.place(np.linspace(0, 4, 500)), figure.y.place(y)], axis=1)
+    assert np.abs(at - places).max() < 0.05 + 1e-6  # tenths of a unit, after 500 strokes too
 
 
 def test_labels_of_the_page_are_escaped():
