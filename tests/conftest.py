@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -17,16 +17,28 @@ FLAGS = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-ba
 
 
 @pytest.fixture(scope="session")
-def browser():
-    """Headless Chromium, the system's own; the test is skipped where it is missing."""
+def launched():
+    """A context with a headless Chromium, the system's own; skipped where it is missing."""
     chromium = shutil.which("chromium")
     if not chromium:
         pytest.skip("needs Chromium: apt-get install chromium")
     playwright = pytest.importorskip("playwright.sync_api", reason='pip install -e ".[dev]"')
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=chromium, args=FLAGS)
+
+    @contextmanager
+    def launch():
+        with playwright.sync_playwright() as driver:
+            opened = driver.chromium.launch(executable_path=chromium, args=FLAGS)
+            yield opened
+            opened.close()
+
+    return launch
+
+
+@pytest.fixture(scope="session")
+def browser(launched):
+    """The browser that most tests share."""
+    with launched() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture
